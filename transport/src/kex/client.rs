@@ -1,0 +1,154 @@
+//! The client's part of an exchange: messages 30, 32 and 34 out, 31 and 33 in.
+
+use super::exchanger::{Exchanger, HostKeyQuestion, Output};
+use super::method::Exchange;
+use super::state::Event;
+use crate::entropy::{Entropy, Purpose};
+use crate::error::{Error, Result, decode};
+use crate::key::PublicKey;
+use crate::limits;
+use crate::messages::kex as msg;
+use crate::wire::Message as _;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+/// The group of a group exchange, and the sizes that asked for it.
+pub struct Group {
+    /// Smallest size in bits.
+    pub min: u32,
+    /// Preferred size in bits.
+    pub n: u32,
+    /// Largest size in bits.
+    pub max: u32,
+    /// Safe prime, magnitude.
+    pub p: Vec<u8>,
+    /// Generator, magnitude.
+    pub g: Vec<u8>,
+}
+
+/// Bits of a group whose strength is that of a key of `bits` bits (NIST
+/// SP 800-57, as OpenSSH rounds it).
+const fn group_bits(bits: usize) -> u32 {
+    match bits {
+        0..=112 => 2048,
+        113..=128 => 3072,
+        129..=192 => 7680,
+        _ => limits::GEX_BITS_MAX,
+    }
+}
+
+/// The exchange hash was signed by the host key that the peer presented, and that key was
+/// accepted for this host by whoever answers for it. Servers verify nothing and have none.
+#[derive(Debug)]
+pub struct HostKeyVerified(());
+
+/// A reply taken apart: K_S, the server's share, the signature.
+struct Reply<'a> {
+    k_s: &'a [u8],
+    share: &'a [u8],
+    signature: &'a [u8],
+}
+
+impl Exchanger {
+    /// The first message of the method, right behind the choice.
+    pub(super) fn client_start(&mut self, entropy: &mut Entropy) -> Result<Vec<u8>> {
+        let choice = self.choice.as_ref().ok_or(Error::Internal("no algorithms"))?;
+        let stream = entropy.stream(Purpose::Ephemeral);
+        let (share, ecdh) = match choice.method.exchange {
+            Exchange::Ecdh { start, .. } => (start(stream), true),
+            Exchange::Dh { start, .. } => (start(stream), false),
+            Exchange::Gex { .. } => {
+                let need = [&choice.client_to_server, &choice.server_to_client]
+                    .into_iter()
+                    .map(|d| d.cipher.key_len.max(d.mac.map_or(0, |m| m.key_len)))
+                    .fold(0, usize::max);
+                let n = group_bits(need.saturating_mul(8));
+                let (min, max) = (limits::GEX_BITS_MIN, limits::GEX_BITS_MAX);
+                self.group = Some(Group { min, n, max, p: Vec::new(), g: Vec::new() });
+                return Ok(msg::KexDhGexRequest::new(min, n, max).payload());
+            }
+        };
+        let payload = if ecdh {
+            msg::KexEcdhInit::new(share.public()).payload()
+        } else {
+            msg::KexDhInit::new(share.public()).payload()
+        };
+        self.share = Some(share);
+        Ok(payload)
+    }
+
+    /// A message of the method from the server.
+    pub(super) fn client_message(
+        &mut self,
+        number: u8,
+        payload: &[u8],
+        entropy: &mut Entropy,
+    ) -> Result<Vec<Output>> {
+        self.step(Event::Message(number))?;
+        let choice = self.choice.as_ref().ok_or(Error::Internal("no algorithms"))?;
+        match (choice.method.exchange, number) {
+            (Exchange::Ecdh { .. }, _) => {
+                let m = decode::<msg::KexEcdhReply<'_>>(payload)?;
+                self.reply(&Reply { k_s: m.k_s, share: m.q_s, signature: m.signature_of_h })
+            }
+            (Exchange::Dh { .. }, _) => {
+                let m = decode::<msg::KexDhReply<'_>>(payload)?;
+                self.reply(&Reply { k_s: m.k_s, share: m.f, signature: m.signature_of_h })
+            }
+            (Exchange::Gex { start, .. }, 31) => {
+                let m = decode::<msg::KexDhGexGroup<'_>>(payload)?;
+                let stream = entropy.stream(Purpose::Ephemeral);
+                let share = start(stream, m.p, m.g).map_err(Error::KeyExchange)?;
+                let init = msg::KexDhGexInit::new(share.public()).payload();
+                if let Some(group) = &mut self.group {
+                    group.p = m.p.to_vec();
+                    group.g = m.g.to_vec();
+                }
+                self.share = Some(share);
+                Ok(alloc::vec![Output::Send(init)])
+            }
+            (Exchange::Gex { .. }, _) => {
+                let m = decode::<msg::KexDhGexReply<'_>>(payload)?;
+                self.reply(&Reply { k_s: m.k_s, share: m.f, signature: m.signature_of_h })
+            }
+        }
+    }
+
+    /// K, H, and the signature over H. A key seen for the first time is asked about; in a later
+    /// exchange it must be the one that was accepted.
+    fn reply(&mut self, reply: &Reply<'_>) -> Result<Vec<Output>> {
+        let share = self.share.take().ok_or(Error::Internal("no share of ours"))?;
+        let ours = share.public().to_vec();
+        let k = share.agree(reply.share).map_err(Error::KeyExchange)?;
+        let h = self.derive_keys(reply.k_s, &ours, reply.share, &k)?;
+        let algorithm = self.choice.as_ref().map(|c| c.host_key.clone()).unwrap_or_default();
+        let key = PublicKey::from_blob(reply.k_s)
+            .map(Box::new)
+            .map_err(|_| Error::KeyExchange("the host key is malformed or of an unknown type"))?;
+        // "C then computes K = f^x mod p, H = hash(V_C || V_S || I_C || I_S || K_S || e || f ||
+        // K), and verifies the signature s on H." RFC 4253 section 8
+        key.verify(&algorithm, &h, reply.signature)
+            .map_err(|_| Error::KeyExchange("the host key did not sign this exchange"))?;
+        match &self.host_key_blob {
+            None => {
+                self.host_key_blob = Some(reply.k_s.to_vec());
+                let blob = reply.k_s.to_vec();
+                Ok(alloc::vec![Output::AskHostKey(HostKeyQuestion { key, blob, algorithm })])
+            }
+            Some(known) if known == reply.k_s => self.host_key_accepted(HostKeyVerified(())),
+            Some(_) => Err(Error::KeyExchange("the host key changed within the connection")),
+        }
+    }
+
+    /// The answer of whoever knows the host's keys.
+    ///
+    /// # Errors
+    /// [`Error::HostKeyRefused`].
+    pub fn answer_host_key(&mut self, accept: bool) -> Result<Vec<Output>> {
+        if accept {
+            self.host_key_accepted(HostKeyVerified(()))
+        } else {
+            Err(Error::HostKeyRefused)
+        }
+    }
+}
