@@ -1,0 +1,169 @@
+//! The sum of all receive windows, and who gets how much of it.
+//!
+//! Part of the sum is kept for least windows, so that thousands of channels open whatever a few
+//! have taken. The rest is shared: a new channel gets a part of what is left that shrinks with
+//! the number of channels, a channel that proves to need more gets up to half of what is left, and
+//! a busy channel that holds more than its fair share when little is left gives some back as it
+//! goes (it is simply not credited for it).
+
+use crate::limits::{
+    RESERVED_CHANNELS, WINDOW_BYTES_MAX, WINDOW_FIRST_BYTES, WINDOW_LEAST_BYTES as LEAST,
+};
+
+/// The account.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    /// For everything above the least windows of the first `reserved` channels.
+    pool: u64,
+    reserved: u64,
+    channels: u64,
+    taken: u64,
+}
+
+impl Budget {
+    /// An account of `total` bytes.
+    pub(crate) fn new(total: u64) -> Self {
+        let wanted = RESERVED_CHANNELS.saturating_mul(u64::from(LEAST));
+        // Of a smaller sum the same five eighths are kept that the default keeps.
+        let kept = wanted.min((total >> 3).saturating_mul(5));
+        let reserved = kept >> LEAST.trailing_zeros();
+        Self { pool: total.saturating_sub(kept), reserved, channels: 0, taken: 0 }
+    }
+
+    fn left(&self) -> u64 {
+        let kept = self.channels.min(self.reserved).saturating_mul(u64::from(LEAST));
+        self.pool.saturating_sub(self.taken.saturating_sub(kept))
+    }
+
+    /// The window of one channel more; nothing when not even a least one is left.
+    pub(crate) fn first(&mut self) -> Option<u32> {
+        let left = self.left();
+        let mut window = LEAST;
+        if self.channels >= self.reserved && left < u64::from(LEAST) {
+            return None;
+        }
+        let parts = self.channels.saturating_mul(2).saturating_add(4);
+        let share = left.checked_div(parts).unwrap_or_default();
+        let share = u32::try_from(share).unwrap_or(u32::MAX);
+        if share >= LEAST {
+            // In whole least windows, so that windows are round numbers.
+            let round = (share >> LEAST.trailing_zeros()) << LEAST.trailing_zeros();
+            window = window.saturating_add(round).min(WINDOW_FIRST_BYTES);
+        }
+        self.channels = self.channels.saturating_add(1);
+        self.taken = self.taken.saturating_add(u64::from(window));
+        Some(window)
+    }
+
+    /// How much a window of `target` bytes that proves too small grows: it doubles, as far as
+    /// the largest window and half of what is left allow.
+    pub(crate) fn grow(&mut self, target: u32) -> u32 {
+        let half = u32::try_from(self.left() >> 1).unwrap_or(u32::MAX);
+        let extra = target.min(WINDOW_BYTES_MAX.saturating_sub(target)).min(half);
+        // A step that small is not worth its announcement.
+        if extra < LEAST {
+            return 0;
+        }
+        self.taken = self.taken.saturating_add(u64::from(extra));
+        extra
+    }
+
+    /// How much a window of `target` bytes should give back now.
+    pub(crate) fn excess(&self, target: u32) -> u32 {
+        if self.left() >= self.pool >> 3 {
+            return 0;
+        }
+        let fair = self.pool.checked_div(self.channels).unwrap_or(self.pool);
+        let fair = u32::try_from(fair).unwrap_or(u32::MAX).saturating_add(LEAST);
+        target.saturating_sub(fair)
+    }
+
+    /// A window gave back `n` bytes.
+    pub(crate) fn give_back(&mut self, n: u32) {
+        self.taken = self.taken.saturating_sub(u64::from(n));
+    }
+
+    /// A channel with a window of `target` bytes is gone.
+    pub(crate) fn release(&mut self, target: u32) {
+        self.channels = self.channels.saturating_sub(1);
+        self.give_back(target);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::CHANNEL_MEMORY_BYTES;
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn first_windows_shrink_as_channels_multiply() {
+        let mut budget = Budget::new(CHANNEL_MEMORY_BYTES);
+        let windows: Vec<u32> = (0..5120).map(|_| budget.first().unwrap()).collect();
+        assert_eq!(windows[0], WINDOW_FIRST_BYTES);
+        assert!(windows.is_sorted_by(|a, b| a >= b));
+        assert!(windows[63] >= 16 * 1024);
+        assert_eq!(windows[5119], LEAST);
+        assert!(windows.iter().map(|w| u64::from(*w)).sum::<u64>() <= CHANNEL_MEMORY_BYTES);
+    }
+
+    #[test]
+    fn five_thousand_channels_fit_beside_one_that_grew_as_far_as_it_could() {
+        let mut budget = Budget::new(CHANNEL_MEMORY_BYTES);
+        let mut target = budget.first().unwrap();
+        for _ in 0..40 {
+            target += budget.grow(target);
+        }
+        assert!(target > 11 * 1024 * 1024, "{target}");
+        assert!((0..5119).all(|_| budget.first().is_some()));
+    }
+
+    #[test]
+    fn growth_doubles_up_to_the_largest_window() {
+        let mut budget = Budget::new(1 << 30);
+        let mut target = budget.first().unwrap();
+        let mut steps = Vec::new();
+        while budget.grow(target) > 0 {
+            target = (target * 2).min(WINDOW_BYTES_MAX);
+            steps.push(target >> 20);
+        }
+        assert_eq!(steps, [4, 8, 16]);
+    }
+
+    #[test]
+    fn a_channel_above_its_fair_share_gives_back_when_little_is_left() {
+        let mut budget = Budget::new(CHANNEL_MEMORY_BYTES);
+        let mut target = budget.first().unwrap();
+        assert_eq!(budget.excess(target), 0);
+        for _ in 0..40 {
+            target += budget.grow(target);
+        }
+        (0..9).for_each(|_| assert!(budget.first().is_some()));
+        let excess = budget.excess(target);
+        assert!(excess > 9 * 1024 * 1024, "{excess}");
+        budget.give_back(excess);
+        assert!(budget.grow(LEAST) > 0, "what was given back serves others");
+    }
+
+    proptest! {
+        #[test]
+        fn the_sum_never_passes_the_total(
+            total in 0u64..1 << 26,
+            steps in proptest::collection::vec((0u8..3, 0usize..50), 0..300),
+        ) {
+            let mut budget = Budget::new(total);
+            let mut windows: Vec<u32> = Vec::new();
+            for (what, at) in steps {
+                match what {
+                    0 => windows.extend(budget.first()),
+                    1 => if let Some(w) = windows.get_mut(at) { *w += budget.grow(*w) },
+                    _ => if at < windows.len() { budget.release(windows.swap_remove(at)) },
+                }
+                prop_assert!(windows.iter().map(|w| u64::from(*w)).sum::<u64>() <= total);
+            }
+            windows.drain(..).for_each(|w| budget.release(w));
+            prop_assert_eq!(budget.taken, 0);
+        }
+    }
+}

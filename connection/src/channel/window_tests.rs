@@ -1,0 +1,178 @@
+use super::*;
+use proptest::prelude::*;
+
+const MIB: u32 = 1024 * 1024;
+
+fn sum(w: &RecvWindow) -> u64 {
+    u64::from(w.granted) + u64::from(w.held) + u64::from(w.owed)
+}
+
+#[test]
+fn window_overrun_is_misbehaviour() {
+    let mut w = RecvWindow::new(10);
+    assert!(w.arrive(10).is_ok());
+    assert!(matches!(w.arrive(1), Err(Error::PeerMisbehaved(_))));
+    assert!(w.arrive(0).is_ok(), "an empty packet needs no window");
+}
+
+#[test]
+fn data_beyond_the_maximum_packet_size_is_misbehaviour() {
+    let mut w = RecvWindow::new(MIB);
+    assert!(w.arrive(limits::PACKET_BYTES_MAX).is_ok());
+    assert!(matches!(w.arrive(limits::PACKET_BYTES_MAX + 1), Err(Error::PeerMisbehaved(_))));
+}
+
+#[test]
+fn adjust_to_the_top_is_legal_and_past_it_is_misbehaviour() {
+    let mut w = SendWindow::new(u32::MAX - 5, 100);
+    assert!(w.adjust(5).is_ok());
+    assert_eq!(w.available, u32::MAX);
+    assert!(w.adjust(0).is_ok());
+    assert!(matches!(w.adjust(1), Err(Error::PeerMisbehaved(_))));
+    assert_eq!(w.available, u32::MAX, "a refused adjust changes nothing");
+}
+
+#[test]
+fn the_smallest_of_window_packet_and_our_own_bound_limits_a_packet() {
+    assert_eq!(SendWindow::new(7, 100).next_packet(), 7);
+    assert_eq!(SendWindow::new(700, 100).next_packet(), 100);
+    assert_eq!(SendWindow::new(u32::MAX, u32::MAX).next_packet(), limits::SEND_BYTES_MAX);
+    assert_eq!(SendWindow::new(u32::MAX, 0).next_packet(), 0);
+}
+
+#[test]
+fn spending_more_than_there_is_is_an_internal_contradiction() {
+    let mut w = SendWindow::new(7, 100);
+    assert!(w.spend(7).is_ok());
+    assert!(matches!(w.spend(1), Err(Error::Internal(_))));
+}
+
+#[test]
+fn credit_is_announced_in_lumps() {
+    // 2 MiB: an eighth is 256 KiB, more than three packets.
+    let mut w = RecvWindow::new(2 * MIB);
+    for _ in 0..7 {
+        w.arrive(32768).unwrap();
+        w.consume(32768);
+        assert_eq!(w.due(), 0);
+    }
+    w.arrive(32768).unwrap();
+    assert_eq!(w.due(), 0, "held bytes are no credit");
+    w.consume(32768);
+    assert_eq!(w.due(), 256 * 1024);
+    w.announced(256 * 1024);
+    assert_eq!((w.due(), w.granted), (0, 2 * MIB));
+    // 128 KiB: three packets are more than half of it, so half counts.
+    let mut w = RecvWindow::new(128 * 1024);
+    w.arrive(32768).unwrap();
+    w.arrive(32768).unwrap();
+    w.consume(65535);
+    assert_eq!(w.due(), 0);
+    w.consume(1);
+    assert_eq!(w.due(), 65536);
+}
+
+#[test]
+fn a_peer_that_exhausts_the_window_shows_that_the_window_is_the_limit() {
+    let mut w = RecvWindow::new(4096);
+    let now = Timestamp::default();
+    w.arrive(4095).unwrap();
+    w.consume(4095);
+    assert!(!w.is_the_limit(now, None));
+    w.arrive(1).unwrap();
+    w.consume(1);
+    assert!(w.is_the_limit(now, None));
+    assert!(!w.is_the_limit(now, None), "one exhaustion, one growth");
+    w.announced(4096);
+    w.arrive(4096).unwrap();
+    w.consume(4095);
+    assert!(!w.is_the_limit(now, None), "a byte is held: the consumer is the limit");
+    w.consume(1);
+    assert!(!w.is_the_limit(now, None));
+}
+
+#[test]
+fn half_a_window_in_one_round_trip_shows_that_the_window_is_the_limit() {
+    let rtt = Some(Duration::from_millis(50));
+    let at = |ms: u64| Timestamp::from_micros(ms * 1000);
+    let take = |w: &mut RecvWindow, n: u32| {
+        for _ in 0..n {
+            w.arrive(32768).unwrap();
+            w.consume(32768);
+            let due = w.due();
+            w.announced(due);
+        }
+    };
+    let mut w = RecvWindow::new(2 * MIB);
+    w.is_the_limit(at(1000), rtt);
+    take(&mut w, 33);
+    assert!(!w.is_the_limit(at(1049), rtt), "no round trip has passed");
+    assert!(w.is_the_limit(at(1050), rtt));
+    take(&mut w, 31);
+    assert!(!w.is_the_limit(at(1100), rtt), "less than half");
+    take(&mut w, 60);
+    assert!(!w.is_the_limit(at(1200), rtt), "the same bytes in two round trips");
+}
+
+#[test]
+fn growing_and_shrinking_keep_the_sum() {
+    let mut w = RecvWindow::new(8192);
+    w.grow(8192);
+    assert_eq!((w.target(), w.due()), (16384, 8192));
+    assert_eq!(w.shrink(10_000), 8192, "only what is owed can be withheld");
+    assert_eq!((w.target(), sum(&w)), (8192, 8192));
+}
+
+proptest! {
+    /// Whatever happens, granted + held + owed = target, and a consumer that takes all lets the
+    /// peer go on: the window never dies.
+    #[test]
+    fn the_sum_is_the_target(
+        first in 1u32..100_000,
+        steps in proptest::collection::vec((0u8..6, 0u32..50_000), 0..200),
+    ) {
+        let mut w = RecvWindow::new(first);
+        let mut peer = u64::from(first);
+        for (what, n) in steps {
+            match what {
+                0 | 1 => {
+                    let before = w;
+                    let fits = u64::from(n) <= peer && n <= limits::PACKET_BYTES_MAX;
+                    prop_assert_eq!(w.arrive(n).is_ok(), fits);
+                    if fits { peer -= u64::from(n) } else { w = before }
+                }
+                2 => w.consume(n.min(w.held)),
+                3 => { let due = w.due(); w.announced(due); peer += u64::from(due); }
+                4 => w.grow(n % 1000),
+                _ => { w.shrink(n % 1000); }
+            }
+            prop_assert_eq!(sum(&w), u64::from(w.target()));
+            prop_assert_eq!(u64::from(w.granted), peer);
+        }
+        w.consume(w.held);
+        let due = w.due();
+        w.announced(due);
+        prop_assert!(w.target() == 0 || w.granted > 0, "{w:?}");
+    }
+
+    /// The send window is exact.
+    #[test]
+    fn the_send_window_is_exact(
+        first: u32, steps in proptest::collection::vec((any::<bool>(), any::<u32>()), 0..50),
+    ) {
+        let mut w = SendWindow::new(first, u32::MAX);
+        let mut exact = u64::from(first);
+        for (spend, n) in steps {
+            if spend {
+                let ok = u64::from(n) <= exact;
+                prop_assert_eq!(w.spend(n).is_ok(), ok);
+                if ok { exact -= u64::from(n) }
+            } else {
+                let ok = exact + u64::from(n) <= u64::from(u32::MAX);
+                prop_assert_eq!(w.adjust(n).is_ok(), ok);
+                if ok { exact += u64::from(n) }
+            }
+            prop_assert_eq!(u64::from(w.available), exact);
+        }
+    }
+}

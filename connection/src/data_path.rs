@@ -1,0 +1,201 @@
+//! The fast path: SSH_MSG_CHANNEL_DATA in both directions.
+//!
+//! Outgoing, the nine bytes of number, recipient and length stand in front of the data that the
+//! caller reads straight into the packet. Incoming, the data is lent out of the decrypted packet;
+//! only what the consumer refuses is copied, once, into the channel's ring. Nothing here
+//! allocates for a packet, and nothing looks at any channel but the one in hand.
+
+use crate::channel::{ChannelKey, Closing, Inbound, InboundEvent, Machine};
+use crate::connection::{Connection, decode};
+use crate::event::{Stream, Turn};
+use crate::messages::{ChannelData, ChannelExtendedData};
+use crate::sender::Sender;
+use tssh_transport::wire::Message;
+use tssh_transport::{Error, Result};
+
+/// Number, recipient, length.
+const DATA_HEADER: usize = 9;
+/// Number, recipient, type, length.
+const EXTENDED_HEADER: usize = 13;
+/// SSH_EXTENDED_DATA_STDERR.
+const STDERR: u32 = 1;
+
+const fn header_len(stream: Stream) -> usize {
+    match stream {
+        Stream::Data => DATA_HEADER,
+        Stream::Stderr => EXTENDED_HEADER,
+    }
+}
+
+/// Data that came for a consumer: whose, and which part of the payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Arrived {
+    pub(crate) channel: ChannelKey,
+    pub(crate) stream: Stream,
+    /// Offset of the first byte in the payload; the data reaches to its end.
+    pub(crate) at: usize,
+}
+
+impl Connection {
+    /// SSH_MSG_CHANNEL_DATA or SSH_MSG_CHANNEL_EXTENDED_DATA. Nothing is returned where nobody
+    /// needs to see it: discarded, empty, or appended behind what the ring holds.
+    pub(crate) fn data(&mut self, number: u8, payload: &[u8]) -> Result<Option<Arrived>> {
+        let (recipient, stream, data) = if number == ChannelData::NUMBER {
+            let message: ChannelData<'_> = decode(payload)?;
+            (message.recipient_channel, Some(Stream::Data), message.data)
+        } else {
+            let message: ChannelExtendedData<'_> = decode(payload)?;
+            // A type that nobody defined is discarded, but it "consumes the same window as
+            // ordinary data" (RFC 4254 section 5.2).
+            let stream = (message.data_type_code == STDERR).then_some(Stream::Stderr);
+            (message.recipient_channel, stream, message.data)
+        };
+        let len = u32::try_from(data.len()).unwrap_or(u32::MAX);
+        let (key, channel) = self.named(recipient)?;
+        if channel.inbound.on(InboundEvent::Data).is_none() {
+            return Err(Error::PeerMisbehaved("data after EOF (RFC 4254 section 5.3)"));
+        }
+        channel.recv.arrive(len)?;
+        if channel.probe.is_some() {
+            self.touched(key);
+        }
+        let Some(channel) = self.table.get_mut(key) else { return Ok(None) };
+        // Extended data runs from a program to the end that asked for it; elsewhere it has no
+        // consumer.
+        let to_us = channel.session && channel.ours;
+        let stream = stream.filter(|s| *s == Stream::Data || to_us);
+        let wanted = stream.filter(|_| channel.closing == Closing::Open && len > 0);
+        let Some(stream) = wanted else {
+            channel.recv.consume(len);
+            self.credit(key);
+            return Ok(None);
+        };
+        if !channel.ring(stream).is_empty() {
+            // Behind what already waits; handing it out now would overtake that.
+            let limit = usize::try_from(channel.recv.target()).unwrap_or(usize::MAX);
+            channel.ring_mut(stream).push(data, limit);
+            return Ok(None);
+        }
+        let at = payload.len().saturating_sub(data.len());
+        Ok(Some(Arrived { channel: key, stream, at }))
+    }
+
+    /// Settles a delivery: the consumer took `accepted` bytes, `rest` it did not.
+    pub(crate) fn settle(&mut self, key: ChannelKey, stream: Stream, accepted: usize, rest: &[u8]) {
+        let Some(channel) = self.table.get_mut(key) else { return };
+        channel.recv.consume(u32::try_from(accepted).unwrap_or(u32::MAX));
+        if !rest.is_empty() {
+            let limit = usize::try_from(channel.recv.target()).unwrap_or(usize::MAX);
+            channel.ring_mut(stream).push(rest, limit);
+        }
+        if accepted > 0 {
+            self.credit(key);
+        }
+    }
+
+    /// Bytes of a ring that wait for the consumer, as far as they lie in one piece.
+    pub(crate) fn ring(&self, key: ChannelKey, stream: Stream) -> &[u8] {
+        self.table.get(key).map(|channel| channel.ring(stream).front()).unwrap_or_default()
+    }
+
+    /// The consumer took the first `n` bytes of a ring.
+    pub(crate) fn drained(&mut self, key: ChannelKey, stream: Stream, n: usize) {
+        let Some(channel) = self.table.get_mut(key) else { return };
+        let taken = channel.ring_mut(stream).consume(n);
+        channel.recv.consume(u32::try_from(taken).unwrap_or(u32::MAX));
+        self.credit(key);
+        self.drained_if_empty(key);
+        self.free_if_over(key);
+    }
+
+    /// Bytes were consumed: the window may grow, and credit may be due.
+    fn credit(&mut self, key: ChannelKey) {
+        let Some(channel) = self.table.get_mut(key) else { return };
+        if !channel.credits() {
+            return;
+        }
+        if channel.recv.is_the_limit(self.now, self.rtt) {
+            let extra = self.budget.grow(channel.recv.target());
+            channel.recv.grow(extra);
+        }
+        if channel.recv.due() > 0 {
+            self.mark_dirty(key);
+        }
+    }
+
+    /// The next channel that may send one packet.
+    pub(crate) fn next_turn(&mut self, sender: &impl Sender) -> Option<Turn> {
+        if !sender.takes_data() {
+            return None;
+        }
+        loop {
+            let key = self.schedule.pop()?;
+            let Some(channel) = self.table.get_mut(key) else { continue };
+            channel.scheduled = false;
+            let Some(stream) = channel.ready_stream().filter(|_| channel.wants_turn()) else {
+                continue;
+            };
+            let max = usize::try_from(channel.send.next_packet()).unwrap_or(usize::MAX);
+            return Some(Turn { channel: key, stream, max });
+        }
+    }
+
+    /// Sends one packet of data: `fill` puts at most as many bytes as it is lent into it and says
+    /// how many. With none, nothing is sent and the stream is taken to have nothing to send;
+    /// otherwise the channel gets its next turn after the others. Gives the bytes sent.
+    ///
+    /// # Errors
+    /// As the sender has them.
+    pub(crate) fn send_data(
+        &mut self,
+        key: ChannelKey,
+        stream: Stream,
+        sender: &mut impl Sender,
+        fill: impl FnOnce(&mut [u8]) -> usize,
+    ) -> Result<usize> {
+        let Some(channel) = self.table.get_mut(key) else { return Ok(0) };
+        // "No data may be sent to a channel until a message is received to indicate that window
+        // space is available." RFC 4254 section 5
+        let max = usize::try_from(channel.send.next_packet()).unwrap_or(usize::MAX);
+        let header = header_len(stream);
+        if !channel.may_send() || max == 0 || !sender.takes_data() {
+            self.schedule_if_ready(key);
+            return Ok(0);
+        }
+        let recipient = channel.peer;
+        let mut sent = 0;
+        sender.data(header.saturating_add(max), |area| {
+            let Some((head, body)) = area.split_at_mut_checked(header) else { return 0 };
+            sent = fill(body).min(body.len());
+            if sent == 0 {
+                return 0;
+            }
+            write_header(head, recipient, sent);
+            header.saturating_add(sent)
+        })?;
+        channel.send.spend(u32::try_from(sent).unwrap_or(u32::MAX))?;
+        channel.set_ready(stream, sent > 0);
+        channel.sent_on(stream);
+        self.schedule_if_ready(key);
+        Ok(sent)
+    }
+
+    /// Whether the peer's half of the channel is at its end and the ring is empty.
+    pub(crate) fn is_drained(&self, key: ChannelKey) -> bool {
+        self.table.get(key).is_none_or(|channel| channel.inbound == Inbound::Drained)
+    }
+}
+
+/// Fills in the header of data or, where it is as long as that, of extended data.
+fn write_header(head: &mut [u8], recipient: u32, len: usize) {
+    let [r0, r1, r2, r3] = recipient.to_be_bytes();
+    let [n0, n1, n2, n3] = u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes();
+    let [t0, t1, t2, t3] = STDERR.to_be_bytes();
+    let data = [ChannelData::NUMBER, r0, r1, r2, r3, n0, n1, n2, n3];
+    let number = ChannelExtendedData::NUMBER;
+    let extended = [number, r0, r1, r2, r3, t0, t1, t2, t3, n0, n1, n2, n3];
+    let header: &[u8] = if head.len() == EXTENDED_HEADER { &extended } else { &data };
+    if head.len() == header.len() {
+        head.copy_from_slice(header);
+    }
+}

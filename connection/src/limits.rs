@@ -1,0 +1,42 @@
+//! Every bound of this crate, with its reason.
+
+/// Channels at one time, opening and closing ones included: 5,000 forwarded connections at once
+/// are a stated goal, and a number beyond it bounds the table.
+pub const CHANNELS_MAX: usize = 8192;
+
+/// The 'maximum packet size' that we advertise: what OpenSSH uses; larger packets measured no
+/// better.
+pub const PACKET_BYTES_MAX: u32 = 32 * 1024;
+/// Data that we put into one packet, whatever the peer would take: one channel's packet is what
+/// the others wait for.
+pub const SEND_BYTES_MAX: u32 = 32 * 1024;
+
+/// Receive window of the first channel: what OpenSSH offers.
+pub const WINDOW_FIRST_BYTES: u32 = 2 * 1024 * 1024;
+/// Largest receive window that growth reaches: 1 Gbit/s over 130 ms.
+pub const WINDOW_BYTES_MAX: u32 = 16 * 1024 * 1024;
+/// Smallest receive window: what every channel gets, however many there are.
+pub const WINDOW_LEAST_BYTES: u32 = 4 * 1024;
+
+/// Sum of all receive windows, and so of all that slow sockets can make us hold.
+pub const CHANNEL_MEMORY_BYTES: u64 = 32 * 1024 * 1024;
+/// Channels for which a least window is always kept: the stated goal of 5,000, and some. It is
+/// 20 MiB of the default sum; larger windows are given from the rest.
+pub const RESERVED_CHANNELS: u64 = 5120;
+
+/// Requests in one direction that wait for their reply, for each channel and for the connection:
+/// nobody pipelines more. The peer's packets are left unread past it; ours are refused to the
+/// caller.
+pub const REQUESTS_UNANSWERED_MAX: usize = 64;
+/// Replies and refusals that wait while a key exchange keeps us from sending. Reading cannot stop
+/// then, for the peer's part of the exchange may stand behind its own requests.
+pub const HELD_REPLIES_MAX: usize = 4096;
+/// Bytes of a peer's text that an event carries: OpenSSH's longest message fits many times over.
+pub const TEXT_BYTES_MAX: usize = 4096;
+
+// "MUST NOT advertise a maximum packet size that would result in transport packets larger than
+// its transport layer is willing to receive." RFC 4254 section 5.2
+const _: () = assert!(
+    PACKET_BYTES_MAX.saturating_add(1024) < tssh_transport::limits::PACKET_LENGTH_MAX,
+    "payload headers, padding and data must fit one transport packet"
+);
