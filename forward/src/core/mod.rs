@@ -1,0 +1,7 @@
+//! What to listen on, what to permit, when to shut down: decisions without sockets.
+
+pub mod address;
+pub mod local;
+pub mod policy;
+pub mod pump;
+pub mod services;

@@ -1,0 +1,268 @@
+//! What an application may do: at once with a [`Control`], from elsewhere with a [`Handle`].
+
+use crate::core::address::LocalForward;
+use crate::core::policy::Policy;
+use crate::core::pump::{Kind, Pump, PumpEvent};
+use crate::driver::carrier::Carrier;
+use crate::driver::endpoint::Endpoints;
+use crate::driver::event::ForwardId;
+use crate::driver::slot::{Owner, Slot};
+use std::fmt;
+use tokio::sync::{mpsc, oneshot};
+use tssh_connection::{
+    Answer, ChannelKey, ChannelRequest, GlobalRequest, LocalError, OpenFailure, OpenKind,
+    RequestTag,
+};
+use tssh_transport::Timestamp;
+use tssh_transport::disconnect::DisconnectReason;
+
+pub(crate) type Call = Box<dyn FnOnce(&mut Control<'_>) + Send>;
+
+/// Reaches a connection's task from other tasks and threads. Bounded: whoever asks too fast waits.
+#[derive(Clone)]
+pub struct Handle {
+    calls: mpsc::Sender<Call>,
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Handle")
+    }
+}
+
+/// The connection is over, or its queue is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HandleError {
+    /// The connection's task is gone.
+    Ended,
+    /// Too many calls wait ([`COMMANDS_MAX`](crate::limits::COMMANDS_MAX)).
+    Full,
+}
+
+impl fmt::Display for HandleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ended => "the connection has ended",
+            Self::Full => "too many calls wait for the connection",
+        })
+    }
+}
+
+impl std::error::Error for HandleError {}
+
+impl Handle {
+    pub(crate) const fn new(calls: mpsc::Sender<Call>) -> Self {
+        Self { calls }
+    }
+
+    /// Has `call` run within the connection's task, and gives back what it returns; waits while
+    /// the queue is full.
+    ///
+    /// # Errors
+    /// [`HandleError::Ended`].
+    pub async fn call<R: Send + 'static>(
+        &self,
+        call: impl FnOnce(&mut Control<'_>) -> R + Send + 'static,
+    ) -> Result<R, HandleError> {
+        let (reply, answer) = oneshot::channel();
+        let call: Call = Box::new(move |control| {
+            // Whoever asked may have lost interest; the call has happened all the same.
+            let _ = reply.send(call(control));
+        });
+        self.calls.send(call).await.map_err(|_| HandleError::Ended)?;
+        answer.await.map_err(|_| HandleError::Ended)
+    }
+
+    /// Has `call` run within the connection's task, and does not wait.
+    ///
+    /// # Errors
+    /// [`HandleError::Ended`] and [`HandleError::Full`]; then `call` is dropped.
+    pub fn post(
+        &self,
+        call: impl FnOnce(&mut Control<'_>) + Send + 'static,
+    ) -> Result<(), HandleError> {
+        self.calls.try_send(Box::new(call)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => HandleError::Full,
+            mpsc::error::TrySendError::Closed(_) => HandleError::Ended,
+        })
+    }
+}
+
+/// The connection, from within its task.
+pub struct Control<'a> {
+    pub(crate) carrier: &'a mut Carrier,
+}
+
+impl fmt::Debug for Control<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Control")
+    }
+}
+
+impl Control<'_> {
+    /// A handle for other tasks.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.carrier.handle()
+    }
+
+    /// The driver's time: microseconds since it began.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.carrier.now()
+    }
+
+    /// Answers a question of the protocol. An answer that does not fit ends the connection.
+    pub fn answer(&mut self, answer: Answer) {
+        self.carrier.answer(answer);
+    }
+
+    /// Sets what the peer may forward through us from now on: a server knows it once it knows
+    /// the user.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.carrier.policy = policy;
+    }
+
+    /// Opens a channel and joins it to `endpoints`, which are read from when the peer has
+    /// confirmed it. `Opened` or `OpenFailed` follows as an event, and later
+    /// [`AppEvent::ChannelClosed`](crate::driver::AppEvent::ChannelClosed).
+    ///
+    /// # Errors
+    /// [`LocalError`]; the endpoints are let go.
+    pub fn open(&mut self, kind: OpenKind, endpoints: Endpoints) -> Result<ChannelKey, LocalError> {
+        let pump = match kind {
+            OpenKind::Session => Kind::Session,
+            _ => Kind::Socket,
+        };
+        let channel = self.carrier.stack.open(kind)?;
+        let mut slot = Slot::new(channel, Owner::Application, Pump::opening(pump), Some(endpoints));
+        slot.patient = true;
+        self.carrier.insert(slot);
+        Ok(channel)
+    }
+
+    /// Opens a session channel, see [`Control::open`].
+    ///
+    /// # Errors
+    /// [`LocalError`]; the endpoints are let go.
+    pub fn open_session(&mut self, endpoints: Endpoints) -> Result<ChannelKey, LocalError> {
+        self.open(OpenKind::Session, endpoints)
+    }
+
+    /// Accepts a session channel of the peer's. What it sends is kept, within its window, until
+    /// [`Control::attach`].
+    ///
+    /// # Errors
+    /// [`LocalError`].
+    pub fn accept_session(&mut self, channel: ChannelKey) -> Result<(), LocalError> {
+        self.carrier.stack.accept_open(channel)?;
+        let slot = Slot::new(channel, Owner::Application, Pump::open(Kind::Session), None);
+        self.carrier.insert(slot);
+        Ok(())
+    }
+
+    /// Refuses a channel of the peer's.
+    ///
+    /// # Errors
+    /// [`LocalError`].
+    pub fn refuse_open(
+        &mut self,
+        channel: ChannelKey,
+        reason: OpenFailure,
+        text: &str,
+    ) -> Result<(), LocalError> {
+        self.carrier.stack.refuse_open(channel, reason, text)
+    }
+
+    /// Joins an accepted channel to its streams.
+    ///
+    /// # Errors
+    /// [`LocalError::UnknownChannel`] where it is over already; the endpoints are let go.
+    pub fn attach(&mut self, channel: ChannelKey, endpoints: Endpoints) -> Result<(), LocalError> {
+        self.carrier.attach(channel, endpoints)
+    }
+
+    /// Nothing follows what the channel's inputs still hold: when they have come to their ends
+    /// the channel gets its EOF and its CLOSE. The word for a process that has ended, once its
+    /// exit status is sent.
+    pub fn finish(&mut self, channel: ChannelKey) {
+        self.carrier.step(channel, PumpEvent::Finish);
+    }
+
+    /// Closes a channel, whatever its inputs still hold.
+    pub fn close(&mut self, channel: ChannelKey) {
+        self.carrier.abandon(channel);
+    }
+
+    /// Sends a request about a channel; its reply follows as an event.
+    ///
+    /// # Errors
+    /// [`LocalError`].
+    pub fn request(
+        &mut self,
+        channel: ChannelKey,
+        request: ChannelRequest,
+        want_reply: bool,
+    ) -> Result<RequestTag, LocalError> {
+        self.carrier.stack.request(channel, request, want_reply)
+    }
+
+    /// Answers the oldest unanswered request of the peer's about a channel.
+    ///
+    /// # Errors
+    /// [`LocalError`].
+    pub fn reply_request(&mut self, channel: ChannelKey, ok: bool) -> Result<(), LocalError> {
+        self.carrier.stack.reply_request(channel, ok)
+    }
+
+    /// Sends a global request; its reply follows as an event.
+    ///
+    /// # Errors
+    /// [`LocalError`].
+    pub fn global_request(
+        &mut self,
+        request: GlobalRequest,
+        want_reply: bool,
+    ) -> Result<RequestTag, LocalError> {
+        self.carrier.stack.global_request(request, want_reply)
+    }
+
+    /// Starts a local forward; what comes of it follows as an event.
+    pub fn listen_local(&mut self, forward: LocalForward, gateway_ports: bool) -> ForwardId {
+        self.carrier.listen_local(forward, gateway_ports)
+    }
+
+    /// Stops listening; connections that were accepted live on.
+    pub fn stop_listening(&mut self, forward: ForwardId) {
+        self.carrier.stop_listening(forward);
+    }
+
+    /// Number of forwarded connections that are not over.
+    #[must_use]
+    pub const fn forwarded_connections(&self) -> usize {
+        self.carrier.forwarded_connections()
+    }
+
+    /// Asks for an echo of `data`; `Pong` follows as an event. Whether the peer does such a thing.
+    pub fn ping(&mut self, data: &[u8]) -> bool {
+        match self.carrier.stack.ping(data) {
+            Ok(sent) => sent,
+            Err(error) => {
+                self.carrier.fail(error);
+                false
+            }
+        }
+    }
+
+    /// Starts a key exchange.
+    pub fn request_rekey(&mut self) {
+        self.carrier.stack.request_rekey();
+    }
+
+    /// Ends the connection: tells the peer, hands over what is still to be written, within
+    /// [`CLOSE_GRACE`](crate::limits::CLOSE_GRACE), and lets [`run`](crate::driver::run) return
+    /// [`Ended::Finished`](crate::Ended::Finished).
+    pub fn disconnect(&mut self, reason: DisconnectReason, text: &str) {
+        self.carrier.disconnect(reason, text);
+    }
+}

@@ -1,0 +1,32 @@
+//! The only part that does input and output: one task for each connection owns its SSH socket and
+//! every endpoint of its channels.
+//!
+//! A byte from an endpoint is read straight into the packet to be sent; a byte for an endpoint is
+//! written straight from the decrypted packet, and only what the endpoint refuses is copied. A
+//! window is credited when an endpoint has taken the bytes, so a slow one holds back its own
+//! channel and nothing else.
+
+mod acceptor;
+mod carrier;
+mod clock;
+mod data_path;
+mod dial;
+mod endpoint;
+mod event;
+mod forwards;
+mod handle;
+mod listen;
+mod ready;
+mod session;
+mod slot;
+mod text;
+mod timed_stack;
+mod timers;
+
+pub use acceptor::Acceptor;
+pub use endpoint::{Endpoint, Endpoints, Input, Output};
+pub use event::{AppEvent, Application, ForwardId};
+pub use handle::{Control, Handle, HandleError};
+pub use session::{DriverOptions, run};
+pub use text::error_text;
+pub use timers::{Keepalive, Waits};

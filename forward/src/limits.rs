@@ -1,0 +1,51 @@
+//! Every bound of this crate, with its reason.
+
+use std::time::Duration;
+
+/// Bytes asked of the SSH socket in one read: what a full window's worth of packets fills, and
+/// the size from which a read's fixed cost no longer shows.
+pub const SSH_READ_BYTES: usize = 256 * 1024;
+/// Rounds of the loop before the task lets others run; each moves at most one read and one full
+/// backlog, so a busy connection yields every 2 MiB or so.
+pub const ROUNDS_PER_WAKE: usize = 8;
+/// Connections accepted from one listener in one round, so that a flood of them cannot keep the
+/// loop from moving data.
+pub const ACCEPTS_PER_ROUND: usize = 64;
+/// A delivery below this size that follows another one for the same channel waits in the
+/// channel's ring and is written once per round: one small copy in place of many calls.
+pub const SMALL_DELIVERY_BYTES: usize = 4096;
+
+/// Connections being made at a time; further ones wait in the order of their requests, so a burst
+/// of a thousand is served and a flood cannot take every descriptor.
+pub const DIALS_MAX: usize = 1024;
+/// Addresses of one name that are tried: a resolver's answer must not decide how long we try.
+pub const DIAL_ADDRESSES_MAX: usize = 16;
+/// Connections not yet accepted by us that the kernel holds for one listener; the kernel lowers
+/// it to its own limit (4,096 by default). ssh's 128 drops connections of a burst of 1,000.
+pub const LISTEN_BACKLOG: u32 = 1024;
+/// Listening sockets of one connection: more than any configuration has.
+pub const LISTENERS_MAX: usize = 1024;
+/// Local forwards of one connection over its whole life, ended ones included: each keeps its
+/// number, and nobody adds and cancels as many by hand.
+pub const FORWARDS_MAX: usize = 65_536;
+/// First wait after a failed accept (no descriptors left, usually); it doubles from there.
+pub const ACCEPT_RETRY_FIRST: Duration = Duration::from_millis(50);
+/// Longest wait after a failed accept.
+pub const ACCEPT_RETRY_LAST: Duration = Duration::from_secs(1);
+
+/// Commands of callers that wait for the task; a caller waits when it is full.
+pub const COMMANDS_MAX: usize = 256;
+/// Commands taken in one round.
+pub const COMMANDS_PER_ROUND: usize = 64;
+
+/// How long the last words of a connection may take to reach the socket, and what was received
+/// before its end may take to reach its endpoints.
+pub const CLOSE_GRACE: Duration = Duration::from_secs(5);
+/// How long an endpoint may take for what came before a CLOSE without EOF.
+pub const DRAIN_AFTER_CLOSE: Duration = Duration::from_secs(30);
+/// A peer that reads nothing while we may not read it either, because it owes us room for
+/// replies, is given this long: nothing but its own reading can end that wait.
+pub const STALL: Duration = Duration::from_secs(60);
+/// How long a server may owe an answer in authentication. OpenSSH's own grace is 120 s, so a
+/// longer silence has no answer at its end.
+pub const AUTH_SILENCE: Duration = Duration::from_secs(180);
