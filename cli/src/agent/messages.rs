@@ -1,0 +1,173 @@
+//! The messages of the agent protocol (draft-ietf-sshm-ssh-agent) that a client needs.
+
+use crate::limits::{AGENT_FRAME_BYTES_MAX, AGENT_KEYS_MAX};
+use tssh_transport::wire::{Reader, WireError, Writer};
+
+const FAILURE: u8 = 5;
+const REQUEST_IDENTITIES: u8 = 11;
+const IDENTITIES_ANSWER: u8 = 12;
+const SIGN_REQUEST: u8 = 13;
+const SIGN_RESPONSE: u8 = 14;
+
+/// SSH_AGENT_RSA_SHA2_256 and SSH_AGENT_RSA_SHA2_512: without one of them an agent signs with
+/// SHA-1, which nobody accepts any more.
+const FLAG_RSA_SHA2_256: u32 = 2;
+const FLAG_RSA_SHA2_512: u32 = 4;
+
+/// A key that an agent holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentKey {
+    /// Key blob.
+    pub blob: Vec<u8>,
+    /// Comment, as the agent gave it: not yet fit for a terminal.
+    pub comment: Vec<u8>,
+}
+
+/// What is wrong with an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AnswerFault {
+    /// The agent said no: it is locked, lacks the key, or its user refused.
+    Refused,
+    /// An answer of another kind.
+    Unexpected(u8),
+    /// A field that cannot be read.
+    Wire(WireError),
+    /// More keys than anybody holds.
+    TooManyKeys(u32),
+}
+
+impl std::fmt::Display for AnswerFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Refused => f.write_str("agent refused operation"),
+            Self::Unexpected(number) => write!(f, "unexpected answer of type {number}"),
+            Self::Wire(error) => write!(f, "malformed answer: {error}"),
+            Self::TooManyKeys(n) => write!(f, "{n} keys are more than {AGENT_KEYS_MAX}"),
+        }
+    }
+}
+
+impl From<WireError> for AnswerFault {
+    fn from(error: WireError) -> Self {
+        Self::Wire(error)
+    }
+}
+
+/// A frame that asks for the list of keys.
+#[must_use]
+pub fn request_identities() -> Vec<u8> {
+    frame(&[REQUEST_IDENTITIES])
+}
+
+/// Reads the list of keys.
+///
+/// # Errors
+/// See [`AnswerFault`].
+pub fn identities(payload: &[u8]) -> Result<Vec<AgentKey>, AnswerFault> {
+    let mut r = answer(payload, IDENTITIES_ANSWER)?;
+    let n = r.uint32("nkeys")?;
+    // Bounded before anything is reserved; each key must also be present to be counted.
+    if usize::try_from(n).is_ok_and(|n| n > AGENT_KEYS_MAX) {
+        return Err(AnswerFault::TooManyKeys(n));
+    }
+    let mut keys = Vec::new();
+    for _ in 0..n {
+        let blob = r.string("key blob")?.to_vec();
+        let comment = r.string("comment")?.to_vec();
+        keys.push(AgentKey { blob, comment });
+    }
+    r.end()?;
+    Ok(keys)
+}
+
+/// A frame that asks for a signature; nothing when it would not fit.
+#[must_use]
+pub fn sign_request(blob: &[u8], data: &[u8], algorithm: &str) -> Option<Vec<u8>> {
+    let mut payload = vec![SIGN_REQUEST];
+    let mut w = Writer::new(&mut payload);
+    w.string(blob);
+    w.string(data);
+    w.uint32(match algorithm {
+        "rsa-sha2-256" => FLAG_RSA_SHA2_256,
+        "rsa-sha2-512" => FLAG_RSA_SHA2_512,
+        _ => 0,
+    });
+    (payload.len() <= AGENT_FRAME_BYTES_MAX).then(|| frame(&payload))
+}
+
+/// Reads a signature blob.
+///
+/// # Errors
+/// See [`AnswerFault`].
+pub fn signature(payload: &[u8]) -> Result<Vec<u8>, AnswerFault> {
+    let mut r = answer(payload, SIGN_RESPONSE)?;
+    let signature = r.string("signature")?.to_vec();
+    r.end()?;
+    Ok(signature)
+}
+
+fn answer(payload: &[u8], expected: u8) -> Result<Reader<'_>, AnswerFault> {
+    let mut r = Reader::new(payload);
+    match r.byte("message type")? {
+        number if number == expected => Ok(r),
+        FAILURE => Err(AnswerFault::Refused),
+        other => Err(AnswerFault::Unexpected(other)),
+    }
+}
+
+fn frame(payload: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    Writer::new(&mut out).string(payload);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(keys: &[(&[u8], &[u8])], claimed: u32) -> Vec<u8> {
+        let mut payload = vec![IDENTITIES_ANSWER];
+        let mut w = Writer::new(&mut payload);
+        w.uint32(claimed);
+        for (blob, comment) in keys {
+            w.string(blob);
+            w.string(comment);
+        }
+        payload
+    }
+
+    #[test]
+    fn a_list_is_read_to_the_last_byte() {
+        let good = list(&[(b"blob", b"comment"), (b"b2", b"")], 2);
+        let keys = identities(&good).unwrap();
+        assert_eq!(keys[0], AgentKey { blob: b"blob".to_vec(), comment: b"comment".to_vec() });
+        for n in 0..good.len() {
+            assert!(identities(&good[..n]).is_err(), "cut to {n} bytes");
+        }
+        assert!(identities(&[&good[..], &[0]].concat()).is_err());
+    }
+
+    #[test]
+    fn claims_allocate_nothing() {
+        assert_eq!(identities(&list(&[], u32::MAX)), Err(AnswerFault::TooManyKeys(u32::MAX)));
+        assert!(matches!(identities(&list(&[], 7)), Err(AnswerFault::Wire(_))));
+    }
+
+    #[test]
+    fn refusals() {
+        assert_eq!(identities(&[FAILURE]), Err(AnswerFault::Refused));
+        assert_eq!(signature(&[FAILURE]), Err(AnswerFault::Refused));
+        assert_eq!(signature(&[99]), Err(AnswerFault::Unexpected(99)));
+        assert!(signature(&[]).is_err());
+    }
+
+    #[test]
+    fn rsa_asks_for_sha2() {
+        let flags = |algorithm| {
+            let frame = sign_request(b"k", b"d", algorithm).unwrap();
+            u32::from_be_bytes(frame[frame.len() - 4..].try_into().unwrap())
+        };
+        assert_eq!((flags("ssh-ed25519"), flags("rsa-sha2-256"), flags("rsa-sha2-512")), (0, 2, 4));
+        assert_eq!(sign_request(b"k", &vec![0; AGENT_FRAME_BYTES_MAX], "x"), None);
+    }
+}

@@ -1,0 +1,388 @@
+//! The command line, by ssh's own rules.
+//!
+//! Flags may be clustered, a value may be attached or follow, options may stand behind the host,
+//! and the first word that is neither begins the command. Every option of ssh is a short one;
+//! what tssh adds is long, so no host name is ever taken for a command.
+
+mod options;
+
+use crate::account::Account;
+use crate::config::Options;
+use crate::config::file::Reader;
+use crate::exit::{Fatal, Result};
+use std::path::PathBuf;
+
+pub use options::{HELP, USAGE, VERSION};
+
+/// What the command line asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Invocation {
+    /// `--help`: print [`HELP`].
+    Help,
+    /// `-V`: print [`VERSION`] to standard error, as ssh does.
+    VersionToStderr,
+    /// `--version`: print it to standard output.
+    Version,
+    /// `--demo`: the built-in demonstration.
+    Demo,
+    /// Connect.
+    Connect(Box<Arguments>),
+}
+
+/// A connection as the command line describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arguments {
+    /// The destination without user and port.
+    pub host: String,
+    /// Values that the command line set; the files come after.
+    pub options: Options,
+    /// `-F`.
+    pub config_file: Option<PathBuf>,
+    /// `-E`.
+    pub log_file: Option<PathBuf>,
+    /// The command, its words joined by spaces; with `-s` the name of a subsystem.
+    pub command: Option<String>,
+    /// `-t` was given this often.
+    pub tty_flags: u32,
+}
+
+/// The state of reading.
+struct Parser<'a> {
+    account: &'a Account,
+    options: Options,
+    config_file: Option<PathBuf>,
+    log_file: Option<PathBuf>,
+    host: Option<String>,
+    verbosity: u32,
+    tty_flags: u32,
+    /// What ends the reading, such as `-V`.
+    early: Option<Invocation>,
+}
+
+/// Reads the words behind the program's name.
+///
+/// # Errors
+/// What ssh says about a bad command line; with [`USAGE`] where ssh shows it.
+pub fn parse(words: &[String], account: &Account) -> Result<Invocation> {
+    let mut parser = Parser {
+        account,
+        options: Options::default(),
+        config_file: None,
+        log_file: None,
+        host: None,
+        verbosity: 0,
+        tty_flags: 0,
+        early: None,
+    };
+    let command = parser.words(words)?;
+    if let Some(early) = parser.early {
+        return Ok(early);
+    }
+    let Some(host) = parser.host else { return Err(Fatal::usage(USAGE)) };
+    Ok(Invocation::Connect(Box::new(Arguments {
+        host,
+        options: parser.options,
+        config_file: parser.config_file,
+        log_file: parser.log_file,
+        command,
+        tty_flags: parser.tty_flags,
+    })))
+}
+
+impl Parser<'_> {
+    /// Reads options, the host, options again; what is left is the command.
+    fn words(&mut self, words: &[String]) -> Result<Option<String>> {
+        let mut at = 0;
+        let mut terminated = false;
+        loop {
+            while let Some(word) = words.get(at) {
+                if word == "--" {
+                    terminated = true;
+                    at += 1;
+                    break;
+                }
+                if !word.starts_with('-') || word == "-" {
+                    break;
+                }
+                at += 1;
+                self.option_word(word, words, &mut at)?;
+                if self.early.is_some() {
+                    return Ok(None);
+                }
+            }
+            if self.host.is_some() {
+                break;
+            }
+            let Some(destination) = words.get(at) else { break };
+            at += 1;
+            self.destination(destination)?;
+            if terminated || at >= words.len() {
+                break;
+            }
+        }
+        let rest = words.get(at..).unwrap_or_default();
+        Ok((!rest.is_empty()).then(|| rest.join(" ")))
+    }
+
+    /// One word of options: a long one, or a cluster of short ones.
+    fn option_word(&mut self, word: &str, words: &[String], at: &mut usize) -> Result<()> {
+        if let Some(long) = word.strip_prefix("--") {
+            return self.long(long);
+        }
+        for (i, letter) in word.char_indices().skip(1) {
+            let row = options::find(letter)
+                .ok_or_else(|| Fatal::usage(format!("unknown option -- {letter}\n{USAGE}")))?;
+            if !row.value {
+                self.flag(letter)?;
+                continue;
+            }
+            let attached = word.get(i + letter.len_utf8()..).unwrap_or_default();
+            let value = if attached.is_empty() {
+                *at += 1;
+                words.get(*at - 1).map(String::as_str).ok_or_else(|| {
+                    Fatal::usage(format!("option requires an argument -- {letter}\n{USAGE}"))
+                })?
+            } else {
+                attached
+            };
+            return self.value(letter, value);
+        }
+        Ok(())
+    }
+
+    fn long(&mut self, long: &str) -> Result<()> {
+        self.early = Some(match long {
+            "help" => Invocation::Help,
+            "version" => Invocation::Version,
+            "demo" => Invocation::Demo,
+            _ => {
+                return Err(Fatal::usage(format!(
+                    "unknown option -- --{long}: see tssh --help for the long options"
+                )));
+            }
+        });
+        Ok(())
+    }
+
+    fn flag(&mut self, letter: char) -> Result<()> {
+        use crate::config::options::{AddressFamily, RequestTty, SessionType};
+        let o = &mut self.options;
+        match letter {
+            '1' => return Err(Fatal::usage("SSH protocol v.1 is no longer supported")),
+            '4' => o.address_family = Some(AddressFamily::Inet),
+            '6' => o.address_family = Some(AddressFamily::Inet6),
+            'C' => o.compression = Some(true),
+            'g' => o.gateway_ports = Some(true),
+            'n' => o.stdin_null = Some(true),
+            'N' => {
+                o.session_type = Some(SessionType::None);
+                o.request_tty = Some(RequestTty::No);
+            }
+            's' => o.session_type = Some(SessionType::Subsystem),
+            'q' => o.log_level = Some(crate::log::Level::Quiet),
+            't' => {
+                self.tty_flags += 1;
+                let force = self.tty_flags > 1;
+                o.request_tty = Some(if force { RequestTty::Force } else { RequestTty::Yes });
+            }
+            'T' => o.request_tty = Some(RequestTty::No),
+            'v' => {
+                self.verbosity += 1;
+                o.log_level = Some(crate::log::Level::of_verbosity(self.verbosity));
+            }
+            'V' => self.early = Some(Invocation::VersionToStderr),
+            // What they ask for is so already: no agent and no X11 forwarding, no GSSAPI
+            // delegation, protocol 2, messages to standard error.
+            '2' | 'a' | 'k' | 'x' | 'y' => {}
+            other => return Err(not_built(other)),
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, letter: char, value: &str) -> Result<()> {
+        use crate::config::algorithms::{Kind, valid};
+        let o = &mut self.options;
+        let first = |field: &mut Option<String>| {
+            field.get_or_insert_with(|| value.to_owned());
+        };
+        match letter {
+            'b' => o.bind_address = Some(value.to_owned()),
+            'c' if !valid(Kind::Cipher, value) => {
+                return Err(Fatal::usage(format!("Unknown cipher type '{value}'")));
+            }
+            'c' => o.ciphers = Some(value.to_owned()),
+            'm' if !valid(Kind::Mac, value) => {
+                return Err(Fatal::usage(format!("Unknown mac type '{value}'")));
+            }
+            'm' => o.macs = Some(value.to_owned()),
+            'e' => {
+                let escape = crate::config::values::escape_char(value)
+                    .ok_or_else(|| Fatal::usage(format!("Bad escape character '{value}'.")))?;
+                o.escape_char = Some(escape);
+            }
+            'E' => self.log_file = Some(PathBuf::from(value)),
+            'F' => self.config_file = Some(PathBuf::from(value)),
+            'i' => self.identity(value),
+            'l' => first(&mut o.user),
+            'L' => {
+                let bad = format!("Bad local forwarding specification '{value}'");
+                if let Some(hint) = hint(value) {
+                    return Err(Fatal::usage(format!("{bad}: {hint}")));
+                }
+                let forward = crate::forwards::local(value).map_err(|fault| {
+                    let cause = fault.cause().map(|c| format!("{c}\n")).unwrap_or_default();
+                    Fatal::usage(format!("{cause}{fault}"))
+                })?;
+                if !o.local_forward.contains(&forward) {
+                    o.local_forward.push(forward);
+                }
+            }
+            'o' => self.option(value)?,
+            'p' => {
+                let port = crate::forwards::port(value)
+                    .ok_or_else(|| Fatal::usage(format!("Bad port '{value}'")))?;
+                o.port.get_or_insert(port);
+            }
+            other => return Err(not_built(other)),
+        }
+        Ok(())
+    }
+
+    /// `-i`: a file that is not there is mentioned and passed over.
+    fn identity(&mut self, path: &str) {
+        let expanded = self.account.expand_tilde(path).unwrap_or_else(|_| PathBuf::from(path));
+        if let Err(error) = std::fs::metadata(&expanded)
+            && !path.contains('%')
+        {
+            let words = crate::exit::os_words(&error);
+            let shown = expanded.display();
+            crate::log::info(format_args!(
+                "Warning: Identity file {shown} not accessible: {words}."
+            ));
+            return;
+        }
+        let files = &mut self.options.identity_file;
+        if !files.iter().any(|file| file.path == path) {
+            let path = path.to_owned();
+            files.push(crate::config::options::IdentityFile { path, user_provided: true });
+        }
+    }
+
+    fn option(&mut self, text: &str) -> Result<()> {
+        let host = self.host.clone().unwrap_or_default();
+        let mut reader = Reader::new(&mut self.options, &host, self.account);
+        reader.command_line(text).map_err(|fatal| Fatal::usage(fatal.message))
+    }
+
+    /// `[user@]host` or `ssh://[user@]host[:port]`.
+    fn destination(&mut self, text: &str) -> Result<()> {
+        let destination = match text.strip_prefix("ssh://") {
+            Some(uri) => from_uri(uri),
+            None => match text.rsplit_once('@') {
+                Some(("", _)) => None,
+                Some((user, host)) => Some((Some(user.to_owned()), host.to_owned(), None)),
+                None => Some((None, text.to_owned(), None)),
+            },
+        };
+        let Some((user, host, port)) = destination else { return Err(Fatal::usage(USAGE)) };
+        check_destination(&host, user.as_deref())?;
+        if let Some(user) = user {
+            self.options.user.get_or_insert(user);
+        }
+        if let Some(port) = port {
+            self.options.port.get_or_insert(port);
+        }
+        self.host = Some(host);
+        Ok(())
+    }
+}
+
+/// Host and user names that could be taken for something else later are refused, as by ssh: a
+/// host that starts with a dash, a user with shell characters.
+pub(crate) fn check_destination(host: &str, user: Option<&str>) -> Result<()> {
+    let bad_host = host.is_empty()
+        || host.starts_with('-')
+        || host
+            .chars()
+            .any(|c| c.is_control() || c.is_whitespace() || "'`\"$\\;&<>|(){}".contains(c));
+    if bad_host {
+        return Err(Fatal::usage("hostname contains invalid characters"));
+    }
+    let bad_user = user.is_some_and(|user| {
+        user.starts_with('-')
+            || user.ends_with('\\')
+            || user.chars().any(|c| c.is_control() || "'`\";&<>|(){}".contains(c))
+    });
+    if bad_user {
+        return Err(Fatal::usage("remote username contains invalid characters"));
+    }
+    Ok(())
+}
+
+type Destination = (Option<String>, String, Option<u16>);
+
+/// `[user@]host[:port]` of a URI, percent-encoding undone in the user's name.
+fn from_uri(uri: &str) -> Option<Destination> {
+    let uri = uri.strip_suffix('/').unwrap_or(uri);
+    if uri.contains('/') {
+        return None;
+    }
+    let (user, rest) = match uri.rsplit_once('@') {
+        // What follows a semicolon is a connection parameter (a fingerprint), which ssh skips.
+        Some((user, rest)) => {
+            let user = percent_decoded(user.split(';').next().unwrap_or_default())?;
+            if user.is_empty() {
+                return None;
+            }
+            (Some(user), rest)
+        }
+        None => (None, uri),
+    };
+    let (host, port) = match rest.strip_prefix('[') {
+        Some(rest) => {
+            let (host, port) = rest.split_once(']')?;
+            (host, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
+        }
+        None => match rest.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (rest, None),
+        },
+    };
+    let port = match port {
+        Some(port) => Some(crate::forwards::port(port)?),
+        None => None,
+    };
+    (!host.is_empty()).then(|| (user, host.to_owned(), port))
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(b) = rest.next() {
+        if b != b'%' {
+            bytes.push(b);
+            continue;
+        }
+        let digit = |b: Option<u8>| char::from(b?).to_digit(16);
+        let (high, low) = (digit(rest.next())?, digit(rest.next())?);
+        bytes.push(u8::try_from(high * 16 + low).ok().filter(|b| *b != 0)?);
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// Specifications that look like those of other programs get a word on what SSH carries.
+fn hint(spec: &str) -> Option<&'static str> {
+    match spec.split_once('/')?.0.to_ascii_lowercase().as_str() {
+        "udp" => Some("SSH forwarding carries TCP and Unix streams only"),
+        "ftp" => Some("the data connections of FTP cannot be forwarded; use SOCKS or SFTP"),
+        _ => None,
+    }
+}
+
+fn not_built(letter: char) -> Fatal {
+    let what = options::find(letter).map_or("", |row| row.what);
+    Fatal::usage(format!("option -{letter} ({what}) is not supported by tssh yet"))
+}
+
+#[cfg(test)]
+mod tests;

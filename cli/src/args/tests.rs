@@ -1,0 +1,136 @@
+use super::*;
+use crate::config::options::{AddressFamily, RequestTty, SessionType};
+use crate::log::Level;
+
+fn account() -> Account {
+    Account { name: "me".into(), uid: 0, home: "/nowhere".into(), shell: "/bin/sh".into() }
+}
+
+fn run(words: &[&str]) -> Result<Invocation> {
+    let words: Vec<String> = words.iter().map(|&w| w.to_owned()).collect();
+    parse(&words, &account())
+}
+
+#[track_caller]
+fn connect(words: &[&str]) -> Arguments {
+    match run(words) {
+        Ok(Invocation::Connect(arguments)) => *arguments,
+        other => panic!("{words:?}: {other:?}"),
+    }
+}
+
+#[track_caller]
+fn refused(words: &[&str]) -> String {
+    run(words).expect_err("refused").message
+}
+
+#[test]
+fn flags_cluster_and_values_attach() {
+    let a = connect(&["-vvnNF", "file", "-p2222", "-oPort=1", "-lme2", "h"]);
+    assert_eq!(a.options.log_level, Some(Level::Debug2));
+    assert_eq!(a.options.stdin_null, Some(true));
+    assert_eq!(a.options.session_type, Some(SessionType::None));
+    assert_eq!(a.config_file, Some("file".into()));
+    assert_eq!(a.options.port, Some(2222), "the first one counts");
+    assert_eq!(a.options.user.as_deref(), Some("me2"));
+    assert_eq!(connect(&["-ttq", "h"]).options.request_tty, Some(RequestTty::Force));
+    assert_eq!(connect(&["-4v", "h"]).options.address_family, Some(AddressFamily::Inet));
+    assert_eq!(connect(&["-vE/tmp/log", "h"]).log_file, Some("/tmp/log".into()));
+}
+
+#[test]
+fn options_may_stand_behind_the_host_and_the_command_begins_after_them() {
+    let a = connect(&["h", "-p", "7", "-v", "ls", "-l", "--", "x"]);
+    assert_eq!(a.options.port, Some(7));
+    assert_eq!(a.command.as_deref(), Some("ls -l -- x"));
+    assert_eq!(connect(&["h", "--", "-v"]).command.as_deref(), Some("-v"));
+    let a = connect(&["--", "h", "-v"]);
+    assert_eq!((a.options.log_level, a.command.as_deref()), (None, Some("-v")));
+    assert_eq!(connect(&["-l", "u", "-s", "--", "h", "sftp"]).command.as_deref(), Some("sftp"));
+    assert_eq!(connect(&["h"]).command, None);
+    // Words are joined, empty ones included, as ssh joins them.
+    assert_eq!(connect(&["h", "a", "", "b"]).command.as_deref(), Some("a  b"));
+}
+
+#[test]
+fn destinations() {
+    let of = |text: &str| {
+        let a = connect(&[text]);
+        (a.options.user.unwrap_or_default(), a.host, a.options.port.unwrap_or(0))
+    };
+    let is = |user: &str, host: &str, port| (user.to_owned(), host.to_owned(), port);
+    assert_eq!(of("h"), is("", "h", 0));
+    assert_eq!(of("u@h"), is("u", "h", 0));
+    assert_eq!(of("a@b@h"), is("a@b", "h", 0), "the last @ counts");
+    assert_eq!(of("user:style@h"), is("user:style", "h", 0));
+    assert_eq!(of("ssh://u@h:77"), is("u", "h", 77));
+    assert_eq!(of("ssh://u%40v@[::1]:77/"), is("u@v", "::1", 77));
+    assert_eq!(of("ssh://h"), is("", "h", 0));
+    for bad in ["@h", "ssh://h/path", "ssh://h:0", "ssh://h:x", "ssh://@h", "ssh://u%0@h"] {
+        assert_eq!(refused(&[bad]), USAGE, "{bad}");
+    }
+    assert_eq!(connect(&["-l", "first", "u@h"]).options.user.as_deref(), Some("first"));
+}
+
+#[test]
+fn names_that_a_shell_would_run_are_refused() {
+    assert_eq!(refused(&["--", "-oProxyCommand=x"]), "hostname contains invalid characters");
+    assert_eq!(refused(&["a b"]), "hostname contains invalid characters");
+    assert_eq!(refused(&["x`id`@h"]), "remote username contains invalid characters");
+}
+
+#[test]
+fn bad_command_lines_are_refused_in_ssh_words() {
+    assert_eq!(refused(&[]), USAGE);
+    assert_eq!(refused(&["-p", "0", "h"]), "Bad port '0'");
+    assert_eq!(refused(&["-p", "65536", "h"]), "Bad port '65536'");
+    assert_eq!(refused(&["-p", "2000blah", "h"]), "Bad port '2000blah'");
+    assert_eq!(refused(&["-L", "1", "h"]), "Bad local forwarding specification '1'");
+    assert!(refused(&["-L", "udp/53:ns:53", "h"]).contains("TCP and Unix streams only"));
+    assert_eq!(refused(&["-c", "foo", "h"]), "Unknown cipher type 'foo'");
+    assert_eq!(refused(&["-m", "foo", "h"]), "Unknown mac type 'foo'");
+    assert_eq!(refused(&["-e", "foo", "h"]), "Bad escape character 'foo'.");
+    assert_eq!(refused(&["-1", "h"]), "SSH protocol v.1 is no longer supported");
+    assert_eq!(
+        refused(&["-o", "foo=bar", "h"]),
+        "command-line: line 0: Bad configuration option: foo"
+    );
+    assert_eq!(refused(&["-oPort=abc", "h"]), "command-line line 0: Bad port 'abc'.");
+    assert!(refused(&["-z", "h"]).starts_with("unknown option -- z\nusage: "));
+    assert!(refused(&["h", "-p"]).starts_with("option requires an argument -- p\nusage: "));
+    assert!(refused(&["--nosuch", "h"]).contains("--nosuch"));
+}
+
+#[test]
+fn what_is_not_built_is_named() {
+    for words in [
+        &["-R", "1:a:2", "h"][..],
+        &["-D1080", "h"],
+        &["-J", "j", "h"],
+        &["-A", "h"],
+        &["-f", "h"],
+        &["-X", "h"],
+        &["-W", "a:1", "h"],
+        &["-O", "check", "h"],
+        &["-G", "h"],
+    ] {
+        let text = refused(words);
+        assert!(text.starts_with(&format!("option {} (", &words[0][..2])), "{text}");
+        assert!(text.ends_with("is not supported by tssh yet") && text.lines().count() == 1);
+    }
+}
+
+#[test]
+fn long_options_and_the_version() {
+    assert_eq!(run(&["--help"]), Ok(Invocation::Help));
+    assert_eq!(run(&["--version"]), Ok(Invocation::Version));
+    assert_eq!(run(&["--demo"]), Ok(Invocation::Demo));
+    assert_eq!(run(&["-vV"]), Ok(Invocation::VersionToStderr));
+}
+
+#[test]
+fn forwards_and_service_names() {
+    let attached = connect(&["-L2001:localhost:imap", "h"]);
+    assert_eq!(attached.options, connect(&["-L", "2001:localhost:143", "h"]).options);
+    assert_eq!(connect(&["-p", "ssh", "h"]).options.port, Some(22));
+}

@@ -1,0 +1,42 @@
+//! The client. Everything is in the library; see `tssh::client`.
+
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+use tssh::account::Account;
+use tssh::args::{self, Invocation};
+use tssh::exit::OWN_FAILURE;
+use tssh::{client, cpu, demo, log};
+
+fn main() -> ExitCode {
+    cpu::require();
+    let mut words = Vec::new();
+    for word in std::env::args_os().skip(1) {
+        match word.into_string() {
+            Ok(word) => words.push(word),
+            Err(word) => {
+                log::error(format_args!("argument is not UTF-8: {}", word.to_string_lossy()));
+                return ExitCode::from(OWN_FAILURE);
+            }
+        }
+    }
+    match args::parse(&words, &Account::current()) {
+        Ok(Invocation::Help) => return printed(args::HELP),
+        Ok(Invocation::Version) => return printed(args::VERSION),
+        Ok(Invocation::VersionToStderr) => log::show(format_args!("{}\n", args::VERSION)),
+        Ok(Invocation::Demo) => return demo::run(),
+        Ok(Invocation::Connect(arguments)) => return ExitCode::from(client::main(*arguments)),
+        Err(fatal) => {
+            fatal.report();
+            return ExitCode::from(OWN_FAILURE);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn printed(text: &str) -> ExitCode {
+    match log::out(format_args!("{text}\n")) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(OWN_FAILURE),
+    }
+}

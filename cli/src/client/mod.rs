@@ -1,0 +1,188 @@
+//! One run of the client: from the command line to the exit status.
+//!
+//! [`session`] decides what is asked of the server once the user is logged in, [`app`] follows
+//! the events of the connection, [`worker`] answers the questions that need a human, a file or an
+//! agent, [`ending`] says why a connection ended.
+
+mod app;
+mod ending;
+mod session;
+mod signals;
+mod worker;
+
+use crate::account::Account;
+use crate::args::Arguments;
+use crate::config::algorithms::Kind as List;
+use crate::config::{self, Settings};
+use crate::connect::{Connected, connect};
+use crate::exit::{Fatal, OWN_FAILURE, Result, os_words};
+use crate::hostkey::HostKeyCheck;
+use crate::{cpu, log, stdio, terminal};
+use app::{Client, Shared};
+use session::Plan;
+use std::sync::Arc;
+use std::time::Duration;
+use tssh_connection::{ClientConfig, ConnectionConfig, Stack};
+use tssh_forward::driver::{DriverOptions, Keepalive, Waits, run};
+use tssh_transport::algorithms::{Algorithms, COMPRESSION_ON};
+use tssh_transport::entropy::{Entropy, SEED_BYTES};
+use tssh_transport::kex::rekey::RekeyLimits;
+use tssh_transport::{Side, Timestamp, TransportConfig};
+
+/// Runs the client and yields its exit status: the remote command's, or 255.
+#[must_use]
+pub fn main(arguments: Arguments) -> u8 {
+    let status = prepare(arguments).and_then(|(settings, plan)| start(settings, plan));
+    terminal::restore_all();
+    stdio::restore_all();
+    status.unwrap_or_else(|fatal| {
+        fatal.report();
+        OWN_FAILURE
+    })
+}
+
+/// Reads the configuration and decides what to do.
+fn prepare(arguments: Arguments) -> Result<(Settings, Plan)> {
+    if let Some(path) = &arguments.log_file {
+        log::set_file(path).map_err(|error| {
+            let words = os_words(&error);
+            Fatal::usage(format!("Couldn't open logfile {}: {words}", path.display()))
+        })?;
+    }
+    let mut options = arguments.options;
+    log::set_level(options.log_level.unwrap_or(log::Level::Info));
+    log::debug1(crate::args::VERSION);
+    let account = Account::current();
+    let host = &arguments.host;
+    config::read_files(&mut options, arguments.config_file.as_deref(), host, &account)?;
+    let default = Algorithms::default_for(Side::Client, cpu::has_aes());
+    let default_list = |kind| match kind {
+        List::Kex => default.kex.clone(),
+        List::Key => default.host_key.clone(),
+        List::Cipher => default.cipher.clone(),
+        List::Mac => default.mac.clone(),
+    };
+    let settings = Settings::resolve(&options, host, &account, default_list)?;
+    log::set_level(settings.log_level);
+    let plan = Plan::new(&settings, arguments.command)?;
+    Ok((settings, plan))
+}
+
+fn start(settings: Settings, plan: Plan) -> Result<u8> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Fatal::new(format!("cannot start: {}", os_words(&error))))?;
+    let status = runtime.block_on(async {
+        let mut signals = signals::Endings::listen()?;
+        tokio::select! {
+            status = log_in(settings, plan) => status,
+            number = signals.next() => {
+                log::verbose(format_args!("Killed by signal {number}."));
+                Ok(OWN_FAILURE)
+            }
+        }
+    });
+    // A thread that still waits for a human or a resolver must not hold us up.
+    runtime.shutdown_background();
+    status
+}
+
+async fn log_in(settings: Settings, plan: Plan) -> Result<u8> {
+    let settings = Arc::new(settings);
+    let Connected { stream, address, time_left } = connect(&settings).await?;
+    // Small packets leave at once; the driver batches by itself. Where the option is refused the
+    // connection still works.
+    let _ = stream.set_nodelay(true);
+    let check = HostKeyCheck::new(Arc::clone(&settings), address);
+    let stack = stack(&settings, &check)?;
+    let shared = Arc::new(Shared::default());
+    let questions = worker::start(Arc::clone(&settings), check, Arc::clone(&shared));
+    let options = DriverOptions {
+        host: settings.host_name.clone(),
+        waits: waits(&settings, time_left),
+        ..DriverOptions::default()
+    };
+    let client = Client::new(Arc::clone(&settings), plan, address, Arc::clone(&shared), questions);
+    let ended = run(stream, stack, client, options).await;
+    // Before anything is printed: the terminal is as it was found.
+    shared.leave_raw_mode();
+    Ok(ending::status(&settings, &shared, address, ended))
+}
+
+fn stack(settings: &Settings, check: &HostKeyCheck) -> Result<Stack> {
+    let mut algorithms = Algorithms::default_for(Side::Client, cpu::has_aes());
+    algorithms.host_key = match &settings.host_key_algorithms {
+        Some(list) => list.clone(),
+        None => check.preferred(&algorithms.host_key),
+    };
+    let replace = |list: &mut Vec<String>, named: &Option<Vec<String>>| {
+        if let Some(named) = named {
+            list.clone_from(named);
+        }
+    };
+    replace(&mut algorithms.kex, &settings.kex_algorithms);
+    replace(&mut algorithms.cipher, &settings.ciphers);
+    replace(&mut algorithms.mac, &settings.macs);
+    if settings.compression {
+        algorithms.compression = COMPRESSION_ON.iter().map(|&name| name.to_owned()).collect();
+    }
+    let default = RekeyLimits::default();
+    let rekey = RekeyLimits {
+        bytes: settings.rekey_limit.bytes.unwrap_or(default.bytes),
+        interval: settings.rekey_limit.interval.unwrap_or(default.interval),
+        ..default
+    };
+    let transport = TransportConfig {
+        identification: crate::IDENTIFICATION.to_owned(),
+        algorithms,
+        rekey,
+        host_keys: Vec::new(),
+        server_sig_algs: Vec::new(),
+    };
+    let connection = ConnectionConfig::default();
+    let config = ClientConfig { transport, user: settings.user.clone(), connection };
+    let mut seed = [0; SEED_BYTES];
+    getrandom::fill(&mut seed)
+        .map_err(|error| Fatal::new(format!("no entropy from the operating system: {error}")))?;
+    Stack::client(config, Entropy::from_seed(&seed), Timestamp::default())
+        .map_err(|error| Fatal::new(error.to_string()))
+}
+
+fn waits(settings: &Settings, time_left: Option<Duration>) -> Waits {
+    Waits {
+        exchange: time_left,
+        // ConnectTimeout ends with the key exchange: a server may take its time over a login.
+        auth_silence: Some(tssh_forward::limits::AUTH_SILENCE),
+        login_grace: None,
+        keepalive: settings
+            .server_alive_interval
+            .map(|interval| Keepalive { interval, count_max: settings.server_alive_count_max }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Options;
+
+    fn resolve(options: &Options) -> Result<Settings> {
+        Settings::resolve(options, "h", &Account::current(), |_| Vec::new())
+    }
+
+    #[test]
+    fn connect_timeout_does_not_time_authentication() {
+        let options = Options { connect_timeout: Some(5), ..Options::default() };
+        let settings = resolve(&options).unwrap();
+        let waits = waits(&settings, settings.connect_timeout);
+        assert_eq!(waits.exchange, Some(Duration::from_secs(5)));
+        assert_eq!(waits.auth_silence, Some(tssh_forward::limits::AUTH_SILENCE));
+    }
+
+    #[test]
+    fn a_user_name_that_a_shell_would_run_is_refused_wherever_it_was_given() {
+        let options = Options { user: Some("a;b".to_owned()), ..Options::default() };
+        let message = resolve(&options).unwrap_err().message;
+        assert_eq!(message, "remote username contains invalid characters");
+    }
+}

@@ -1,0 +1,182 @@
+//! What is asked of the server for the session: terminal, environment, program.
+
+use crate::config::Settings;
+use crate::config::options::{RequestTty, SessionType};
+use crate::config::pattern;
+use crate::config::values::EscapeChar;
+use crate::exit::{Fatal, Result};
+use crate::{log, terminal};
+use std::io::IsTerminal as _;
+use std::os::unix::ffi::OsStringExt as _;
+use tssh_connection::ChannelRequest;
+
+/// The program to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Program {
+    /// The user's shell.
+    Shell,
+    /// A command for the shell.
+    Command(String),
+    /// A subsystem of the server.
+    Subsystem(String),
+}
+
+impl Program {
+    /// The request for it, RFC 4254 section 6.5.
+    #[must_use]
+    pub fn request(&self) -> ChannelRequest {
+        match self {
+            Self::Shell => ChannelRequest::Shell,
+            Self::Command(command) => {
+                ChannelRequest::Exec { command: command.clone().into_bytes() }
+            }
+            Self::Subsystem(name) => ChannelRequest::Subsystem { name: name.clone() },
+        }
+    }
+
+    /// The name of the request, for messages.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Shell => "shell",
+            Self::Command(_) => "exec",
+            Self::Subsystem(_) => "subsystem",
+        }
+    }
+}
+
+/// What the session is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Nothing with `-N`.
+    pub program: Option<Program>,
+    /// Whether a terminal is asked for.
+    pub tty: bool,
+    /// Whether standard input is passed on.
+    pub stdin: bool,
+    /// The escape character, on a terminal.
+    pub escape: Option<u8>,
+}
+
+impl Plan {
+    /// Decides as ssh does.
+    ///
+    /// # Errors
+    /// A subsystem without a name.
+    pub fn new(settings: &Settings, command: Option<String>) -> Result<Self> {
+        Self::decide(settings, command, std::io::stdin().is_terminal())
+    }
+
+    fn decide(settings: &Settings, command: Option<String>, terminal: bool) -> Result<Self> {
+        let program = match (settings.session_type, command) {
+            (SessionType::None, _) => None,
+            (SessionType::Subsystem, None) => {
+                return Err(Fatal::usage("You must specify a subsystem to invoke."));
+            }
+            (SessionType::Subsystem, Some(name)) => Some(Program::Subsystem(name)),
+            (SessionType::Default, None) => Some(Program::Shell),
+            (SessionType::Default, Some(command)) => Some(Program::Command(command)),
+        };
+        let asked = match settings.request_tty {
+            RequestTty::No => false,
+            RequestTty::Yes | RequestTty::Force => true,
+            RequestTty::Auto => program == Some(Program::Shell),
+        };
+        let possible = terminal && !settings.stdin_null;
+        let tty = asked && program.is_some();
+        let tty = match (tty, possible, settings.request_tty) {
+            (true, false, RequestTty::Force) | (true, true, _) => true,
+            (true, false, _) => {
+                log::info("Pseudo-terminal will not be allocated because stdin is not a terminal.");
+                false
+            }
+            (false, ..) => false,
+        };
+        let escape = match settings.escape_char {
+            EscapeChar::Byte(byte) if tty => Some(byte),
+            _ => None,
+        };
+        Ok(Self { program, tty, stdin: !settings.stdin_null, escape })
+    }
+}
+
+/// The request for a terminal like the local one.
+#[must_use]
+pub fn pty_request() -> ChannelRequest {
+    let input = std::io::stdin();
+    let size = terminal::size(&input);
+    ChannelRequest::Pty {
+        term: std::env::var("TERM").unwrap_or_default(),
+        cols: size.columns,
+        rows: size.rows,
+        wpx: size.width_pixels,
+        hpx: size.height_pixels,
+        modes: terminal::encoded_modes(&input),
+    }
+}
+
+/// The request that follows a change of the local terminal's size.
+#[must_use]
+pub fn window_change() -> ChannelRequest {
+    let size = terminal::size(std::io::stdin());
+    ChannelRequest::WindowChange {
+        cols: size.columns,
+        rows: size.rows,
+        wpx: size.width_pixels,
+        hpx: size.height_pixels,
+    }
+}
+
+/// The variables to send: those of our own environment that `SendEnv` names, and `SetEnv`.
+#[must_use]
+pub fn environment(settings: &Settings) -> Vec<ChannelRequest> {
+    let ours = std::env::vars_os().filter_map(|(name, value)| {
+        let text = name.to_str()?;
+        let sent = settings.send_env.iter().any(|wanted| pattern::matches(text, wanted));
+        sent.then(|| (text.as_bytes().to_vec(), value.into_vec()))
+    });
+    let set = settings
+        .set_env
+        .iter()
+        .map(|(name, value)| (name.clone().into_bytes(), value.clone().into_bytes()));
+    ours.chain(set).map(|(name, value)| ChannelRequest::Env { name, value }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::Account;
+    use crate::config::Options;
+
+    fn plan(command: Option<&str>, terminal: bool, edit: impl FnOnce(&mut Options)) -> Plan {
+        let mut options = Options::default();
+        edit(&mut options);
+        let settings =
+            Settings::resolve(&options, "h", &Account::current(), |_| Vec::new()).unwrap();
+        Plan::decide(&settings, command.map(str::to_owned), terminal).unwrap()
+    }
+
+    #[test]
+    fn who_gets_a_terminal() {
+        let tty = |command, terminal, request| {
+            plan(command, terminal, |o| o.request_tty = Some(request)).tty
+        };
+        assert!(tty(None, true, RequestTty::Auto));
+        assert!(!tty(None, false, RequestTty::Auto));
+        assert!(!tty(Some("x"), true, RequestTty::Auto));
+        assert!(tty(Some("x"), true, RequestTty::Yes));
+        assert!(!tty(Some("x"), false, RequestTty::Yes));
+        assert!(tty(Some("x"), false, RequestTty::Force));
+        assert!(!tty(None, true, RequestTty::No));
+        assert!(!plan(None, true, |o| o.stdin_null = Some(true)).tty);
+        let n = plan(Some("ignored"), true, |o| o.session_type = Some(SessionType::None));
+        assert_eq!((n.program, n.tty, n.escape), (None, false, None));
+    }
+
+    #[test]
+    fn escapes_only_on_a_terminal() {
+        assert_eq!(plan(None, true, |_| {}).escape, Some(b'~'));
+        assert_eq!(plan(Some("x"), true, |_| {}).escape, None);
+        assert_eq!(plan(None, true, |o| o.escape_char = Some(EscapeChar::None)).escape, None);
+    }
+}

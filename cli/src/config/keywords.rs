@@ -1,0 +1,444 @@
+//! The table of configuration keywords: what each one holds, or why it holds nothing here.
+
+use super::algorithms::{self, Kind as List};
+use super::options::{
+    AddressFamily, FingerprintHash, IdentityFile, Options, RequestTty, SessionType,
+    StrictHostKeyChecking,
+};
+use super::values;
+use crate::limits::{IDENTITY_FILES_MAX, LIST_ENTRIES_MAX};
+use crate::log::Level;
+use std::collections::VecDeque;
+
+/// The words behind a keyword, taken from the front.
+pub type Words = VecDeque<String>;
+/// A complaint about a value, in ssh's words; the caller puts file and line in front.
+pub type Complaint = String;
+
+/// What a keyword holds.
+pub enum Kind {
+    /// Another name of the keyword given.
+    Alias(&'static str),
+    /// yes or no.
+    Flag(fn(&mut Options) -> &mut Option<bool>),
+    /// One word.
+    Text(fn(&mut Options) -> &mut Option<String>),
+    /// Several words, set as a whole.
+    Texts(fn(&mut Options) -> &mut Option<Vec<String>>),
+    /// A number of at least 0.
+    Number(fn(&mut Options) -> &mut Option<u32>),
+    /// A duration in seconds.
+    Seconds(fn(&mut Options) -> &mut Option<u32>),
+    /// A list of algorithm names; the text stands in the complaint.
+    Algorithms(List, &'static str, fn(&mut Options) -> &mut Option<String>),
+    /// One of a few words: says whether the word is one of them, and sets it where told to.
+    Choice(fn(&mut Options, &str, bool) -> bool),
+    /// Anything else. Values are checked even in blocks that do not apply; then nothing is set.
+    Other(fn(&mut Options, &mut Words, bool) -> Result<(), Complaint>),
+    /// `Host`, `Match` and `Include`: the reader of files handles them.
+    Structure,
+    /// Known to ssh and without meaning for what is built: accepted in silence.
+    Harmless,
+    /// Known to ssh and not built: said once, unless the value turns it off.
+    NotBuilt,
+    /// Known to ssh, not built, and dangerous to leave out: refused, unless turned off.
+    Refused,
+}
+
+/// One keyword, by its lower-case name.
+pub struct Keyword {
+    /// Name in lower case.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+}
+
+const fn row(name: &'static str, kind: Kind) -> Keyword {
+    Keyword { name, kind }
+}
+
+use Kind::{
+    Algorithms, Alias, Choice, Flag, Harmless, NotBuilt, Number, Other, Refused, Seconds,
+    Structure, Text, Texts,
+};
+
+/// Every keyword of OpenSSH 9 and 10, in alphabetical order.
+pub static KEYWORDS: &[Keyword] = &[
+    row("addkeystoagent", Harmless),
+    row("addressfamily", Choice(address_family)),
+    row("batchmode", Flag(|o| &mut o.batch_mode)),
+    row("bindaddress", Text(|o| &mut o.bind_address)),
+    row("bindinterface", NotBuilt),
+    row("canonicaldomains", Harmless),
+    row("canonicalizefallbacklocal", Harmless),
+    row("canonicalizehostname", NotBuilt),
+    row("canonicalizemaxdots", Harmless),
+    row("canonicalizepermittedcnames", Harmless),
+    row("casignaturealgorithms", Harmless),
+    row("certificatefile", NotBuilt),
+    row("challengeresponseauthentication", Alias("kbdinteractiveauthentication")),
+    row("channeltimeout", NotBuilt),
+    row("checkhostip", Harmless),
+    row("cipher", Harmless),
+    row("ciphers", Algorithms(List::Cipher, "SSH2 cipher spec", |o| &mut o.ciphers)),
+    row("clearallforwardings", Flag(|o| &mut o.clear_all_forwardings)),
+    row("compression", Flag(|o| &mut o.compression)),
+    row("connectionattempts", Number(|o| &mut o.connection_attempts)),
+    row("connecttimeout", Seconds(|o| &mut o.connect_timeout)),
+    row("controlmaster", Harmless),
+    row("controlpath", Harmless),
+    row("controlpersist", Harmless),
+    row("dsaauthentication", Alias("pubkeyauthentication")),
+    row("dynamicforward", NotBuilt),
+    row("enableescapecommandline", Harmless),
+    row("enablesshkeysign", Harmless),
+    row("escapechar", Other(escape_char)),
+    row("exitonforwardfailure", Flag(|o| &mut o.exit_on_forward_failure)),
+    row("fallbacktorsh", Harmless),
+    row("fingerprinthash", Choice(fingerprint_hash)),
+    row("forkafterauthentication", Refused),
+    row("forwardagent", NotBuilt),
+    row("forwardx11", NotBuilt),
+    row("forwardx11timeout", Harmless),
+    row("forwardx11trusted", Harmless),
+    row("gatewayports", Flag(|o| &mut o.gateway_ports)),
+    row("globalknownhostsfile", Texts(|o| &mut o.global_known_hosts_file)),
+    row("globalknownhostsfile2", Harmless),
+    row("gssapiauthentication", Harmless),
+    row("gssapiclientidentity", Harmless),
+    row("gssapidelegatecredentials", Harmless),
+    row("gssapikexalgorithms", Harmless),
+    row("gssapikeyexchange", Harmless),
+    row("gssapirenewalforcesrekey", Harmless),
+    row("gssapiserveridentity", Harmless),
+    row("gssapitrustdns", Harmless),
+    row("hashknownhosts", Flag(|o| &mut o.hash_known_hosts)),
+    row("host", Structure),
+    row("hostbasedacceptedalgorithms", Harmless),
+    row("hostbasedauthentication", Harmless),
+    row("hostbasedkeytypes", Harmless),
+    row("hostkeyalgorithms", Algorithms(List::Key, "key types", |o| &mut o.host_key_algorithms)),
+    row("hostkeyalias", Text(|o| &mut o.host_key_alias)),
+    row("hostname", Text(|o| &mut o.host_name)),
+    row("identitiesonly", Flag(|o| &mut o.identities_only)),
+    row("identityagent", Text(|o| &mut o.identity_agent)),
+    row("identityfile", Other(identity_file)),
+    row("identityfile2", Alias("identityfile")),
+    row("ignoreunknown", Text(|o| &mut o.ignore_unknown)),
+    row("include", Structure),
+    row("ipqos", Harmless),
+    row("kbdinteractiveauthentication", Flag(|o| &mut o.kbd_interactive_authentication)),
+    row("kbdinteractivedevices", Harmless),
+    row("keepalive", Alias("tcpkeepalive")),
+    row("kexalgorithms", Algorithms(List::Kex, "SSH2 KexAlgorithms", |o| &mut o.kex_algorithms)),
+    row("knownhostscommand", Refused),
+    row("localcommand", Harmless),
+    row("localforward", Other(local_forward)),
+    row("loglevel", Other(log_level)),
+    row("logverbose", Harmless),
+    row("macs", Algorithms(List::Mac, "SSH2 MAC spec", |o| &mut o.macs)),
+    row("match", Structure),
+    row("nohostauthenticationforlocalhost", NotBuilt),
+    row("numberofpasswordprompts", Number(|o| &mut o.number_of_password_prompts)),
+    row("obscurekeystroketiming", Harmless),
+    row("passwordauthentication", Flag(|o| &mut o.password_authentication)),
+    row("permitlocalcommand", NotBuilt),
+    row("permitremoteopen", Harmless),
+    row("pkcs11provider", NotBuilt),
+    row("port", Other(port)),
+    row("preferredauthentications", Text(|o| &mut o.preferred_authentications)),
+    row("protocol", Harmless),
+    row("proxycommand", Refused),
+    row("proxyjump", Refused),
+    row("proxyusefdpass", Harmless),
+    row(
+        "pubkeyacceptedalgorithms",
+        Algorithms(List::Key, "key types", |o| &mut o.pubkey_accepted_algorithms),
+    ),
+    row("pubkeyacceptedkeytypes", Alias("pubkeyacceptedalgorithms")),
+    row("pubkeyauthentication", Choice(pubkey_authentication)),
+    row("refuseconnection", Refused),
+    row("rekeylimit", Other(rekey_limit)),
+    row("remotecommand", Refused),
+    row("remoteforward", NotBuilt),
+    row("requesttty", Choice(request_tty)),
+    row("requiredrsasize", Number(|o| &mut o.required_rsa_size)),
+    row("revokedhostkeys", Refused),
+    row("rhostsauthentication", Harmless),
+    row("securitykeyprovider", Harmless),
+    row("sendenv", Other(send_env)),
+    row("serveralivecountmax", Number(|o| &mut o.server_alive_count_max)),
+    row("serveraliveinterval", Seconds(|o| &mut o.server_alive_interval)),
+    row("sessiontype", Choice(session_type)),
+    row("setenv", Other(set_env)),
+    row("skeyauthentication", Alias("kbdinteractiveauthentication")),
+    row("smartcarddevice", NotBuilt),
+    row("stdinnull", Flag(|o| &mut o.stdin_null)),
+    row("streamlocalbindmask", Harmless),
+    row("streamlocalbindunlink", Harmless),
+    row("stricthostkeychecking", Choice(strict_host_key_checking)),
+    row("syslogfacility", Harmless),
+    row("tag", NotBuilt),
+    row("tcpkeepalive", Flag(|o| &mut o.tcp_keep_alive)),
+    row("tisauthentication", Alias("kbdinteractiveauthentication")),
+    row("tunnel", NotBuilt),
+    row("tunneldevice", Harmless),
+    row("updatehostkeys", Harmless),
+    row("useprivilegedport", Harmless),
+    row("user", Text(|o| &mut o.user)),
+    row("userknownhostsfile", Texts(|o| &mut o.user_known_hosts_file)),
+    row("userknownhostsfile2", Harmless),
+    row("useroaming", Harmless),
+    row("usersh", Harmless),
+    row("verifyhostkeydns", Harmless),
+    row("versionaddendum", Harmless),
+    row("visualhostkey", Harmless),
+    row("warnweakcrypto", Harmless),
+    row("xauthlocation", Harmless),
+];
+
+/// Looks a keyword up, through its alias.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Keyword> {
+    let keyword = KEYWORDS.iter().find(|k| k.name == name)?;
+    match keyword.kind {
+        Alias(other) => KEYWORDS.iter().find(|k| k.name == other),
+        _ => Some(keyword),
+    }
+}
+
+impl Keyword {
+    /// Reads the value and, when `active`, sets it unless an earlier line did.
+    ///
+    /// # Errors
+    /// ssh's complaint about the value.
+    pub fn apply(&self, o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complaint> {
+        match &self.kind {
+            Flag(field) => {
+                let word = argument(words)?;
+                let flag = values::flag(&word).ok_or_else(|| unsupported(&word))?;
+                set(field(o), flag, active);
+            }
+            Text(field) => set(field(o), argument(words)?, active),
+            Texts(field) => {
+                let texts: Vec<String> = words.drain(..).collect();
+                if texts.iter().any(String::is_empty) {
+                    return Err("Missing argument.".to_owned());
+                }
+                set(field(o), texts, active);
+            }
+            Number(field) => {
+                let number = values::number(&argument(words)?)
+                    .map_err(|fault| format!("integer value {fault}."))?;
+                set(field(o), number, active);
+            }
+            Seconds(field) => set(field(o), seconds(&argument(words)?)?, active),
+            Algorithms(list, what, field) => {
+                let names = argument(words)?;
+                if !algorithms::valid(*list, &names) {
+                    return Err(format!("Bad {what} '{names}'."));
+                }
+                set(field(o), names, active);
+            }
+            Choice(choose) => {
+                let word = argument(words)?;
+                if !choose(o, &word, active) {
+                    return Err(unsupported(&word));
+                }
+            }
+            Other(parse) => parse(o, words, active)?,
+            Alias(_) | Structure | Harmless | NotBuilt | Refused => words.clear(),
+        }
+        if words.is_empty() {
+            return Ok(());
+        }
+        Err(format!("keyword {} extra arguments at end of line", self.name))
+    }
+}
+
+fn unsupported(word: &str) -> Complaint {
+    format!("unsupported option \"{word}\".")
+}
+
+fn argument(words: &mut Words) -> Result<String, Complaint> {
+    match words.pop_front() {
+        Some(word) if !word.is_empty() => Ok(word),
+        _ => Err("Missing argument.".to_owned()),
+    }
+}
+
+/// 0 is how "none" is kept: it wins over later lines as any other value does.
+fn seconds(word: &str) -> Result<u32, Complaint> {
+    if word == "none" {
+        return Ok(0);
+    }
+    values::seconds(word).ok_or_else(|| "invalid time value.".to_owned())
+}
+
+/// "For each parameter, the first obtained value will be used": ssh_config(5).
+fn set<T>(field: &mut Option<T>, value: T, active: bool) {
+    if active && field.is_none() {
+        *field = Some(value);
+    }
+}
+
+fn choose<T>(field: &mut Option<T>, value: Option<T>, active: bool) -> bool {
+    let known = value.is_some();
+    if let Some(value) = value {
+        set(field, value, active);
+    }
+    known
+}
+
+fn address_family(o: &mut Options, word: &str, active: bool) -> bool {
+    let value = match word.to_ascii_lowercase().as_str() {
+        "any" => Some(AddressFamily::Any),
+        "inet" => Some(AddressFamily::Inet),
+        "inet6" => Some(AddressFamily::Inet6),
+        _ => None,
+    };
+    choose(&mut o.address_family, value, active)
+}
+
+fn fingerprint_hash(o: &mut Options, word: &str, active: bool) -> bool {
+    let value = match word.to_ascii_lowercase().as_str() {
+        "sha256" => Some(FingerprintHash::Sha256),
+        "md5" => Some(FingerprintHash::Md5),
+        _ => None,
+    };
+    choose(&mut o.fingerprint_hash, value, active)
+}
+
+fn pubkey_authentication(o: &mut Options, word: &str, active: bool) -> bool {
+    // The other two values choose an extension of the request, which is not built.
+    let value = match word.to_ascii_lowercase().as_str() {
+        "unbound" | "host-bound" => Some(true),
+        word => values::flag(word),
+    };
+    choose(&mut o.pubkey_authentication, value, active)
+}
+
+fn request_tty(o: &mut Options, word: &str, active: bool) -> bool {
+    let value = match word.to_ascii_lowercase().as_str() {
+        "auto" => Some(RequestTty::Auto),
+        "force" => Some(RequestTty::Force),
+        "yes" | "true" => Some(RequestTty::Yes),
+        "no" | "false" => Some(RequestTty::No),
+        _ => None,
+    };
+    choose(&mut o.request_tty, value, active)
+}
+
+fn session_type(o: &mut Options, word: &str, active: bool) -> bool {
+    let value = match word.to_ascii_lowercase().as_str() {
+        "default" => Some(SessionType::Default),
+        "none" => Some(SessionType::None),
+        "subsystem" => Some(SessionType::Subsystem),
+        _ => None,
+    };
+    choose(&mut o.session_type, value, active)
+}
+
+fn strict_host_key_checking(o: &mut Options, word: &str, active: bool) -> bool {
+    let value = match word.to_ascii_lowercase().as_str() {
+        "ask" => Some(StrictHostKeyChecking::Ask),
+        "accept-new" => Some(StrictHostKeyChecking::AcceptNew),
+        "yes" | "true" => Some(StrictHostKeyChecking::Yes),
+        "no" | "false" | "off" => Some(StrictHostKeyChecking::No),
+        _ => None,
+    };
+    choose(&mut o.strict_host_key_checking, value, active)
+}
+
+fn escape_char(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complaint> {
+    let value = values::escape_char(&argument(words)?).ok_or("Bad escape character.")?;
+    set(&mut o.escape_char, value, active);
+    Ok(())
+}
+
+fn identity_file(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complaint> {
+    let path = argument(words)?;
+    if !active {
+        return Ok(());
+    }
+    if o.identity_file.len() >= IDENTITY_FILES_MAX {
+        return Err(format!("Too many identity files specified (max {IDENTITY_FILES_MAX})."));
+    }
+    // The same file twice is tried once.
+    if !o.identity_file.iter().any(|file| file.path == path) {
+        o.identity_file.push(IdentityFile { path, user_provided: true });
+    }
+    Ok(())
+}
+
+fn local_forward(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complaint> {
+    let listen = argument(words)?;
+    let spec = match words.pop_front() {
+        Some(target) => format!("{listen}:{target}"),
+        // The book's one-argument form; ssh refuses it, the older ssh2 ignored it in silence.
+        None if listen.matches(':').count() >= 2 => listen,
+        None => return Err("Missing target argument.".to_owned()),
+    };
+    let forward = crate::forwards::local(&spec).map_err(|bad| match bad.cause() {
+        Some(cause) => format!("{cause}: Bad forwarding specification."),
+        None => "Bad forwarding specification.".to_owned(),
+    })?;
+    if active && o.local_forward.len() < LIST_ENTRIES_MAX && !o.local_forward.contains(&forward) {
+        o.local_forward.push(forward);
+    }
+    Ok(())
+}
+
+fn log_level(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complaint> {
+    let word = argument(words)?;
+    let level = Level::from_name(&word).ok_or_else(|| format!("unsupported log level '{word}'"))?;
+    set(&mut o.log_level, level, active);
+    Ok(())
+}
+
+fn port(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complaint> {
+    let word = argument(words)?;
+    let port = values::port(&word).ok_or_else(|| format!("Bad port '{word}'."))?;
+    set(&mut o.port, port, active);
+    Ok(())
+}
+
+fn rekey_limit(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complaint> {
+    let size = argument(words)?;
+    let time = words.pop_front();
+    set(&mut o.rekey_limit, values::rekey_limit(&size, time.as_deref())?, active);
+    Ok(())
+}
+
+fn send_env(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complaint> {
+    while !words.is_empty() {
+        let word = argument(words)?;
+        if word.contains('=') {
+            return Err("Invalid environment name.".to_owned());
+        }
+        match word.strip_prefix('-') {
+            // A dash takes back what earlier lines asked for.
+            Some(pattern) if active => {
+                o.send_env.retain(|name| !super::pattern::matches(name, pattern));
+            }
+            None if active && o.send_env.len() < LIST_ENTRIES_MAX => o.send_env.push(word),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn set_env(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complaint> {
+    let first = o.set_env.is_empty();
+    while !words.is_empty() {
+        let word = argument(words)?;
+        let Some((name, value)) = word.split_once('=') else {
+            return Err("Invalid SetEnv.".to_owned());
+        };
+        let known = o.set_env.iter().any(|(n, _)| n == name);
+        if active && first && !known && o.set_env.len() < LIST_ENTRIES_MAX {
+            o.set_env.push((name.to_owned(), value.to_owned()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! What the command line and the files said, before defaults.
+
+use super::values::{EscapeChar, RekeyLimit};
+use crate::log::Level;
+use tssh_forward::core::address::LocalForward;
+
+/// `StrictHostKeyChecking`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StrictHostKeyChecking {
+    /// Ask about unknown hosts, refuse changed keys.
+    #[default]
+    Ask,
+    /// Learn unknown hosts, refuse changed keys.
+    AcceptNew,
+    /// Refuse both.
+    Yes,
+    /// Learn unknown hosts; connect to changed ones, without passwords and forwards.
+    No,
+}
+
+/// `RequestTTY` and the options `-t` and `-T`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RequestTty {
+    /// A terminal for a shell, none for a command.
+    #[default]
+    Auto,
+    /// Never.
+    No,
+    /// Whenever standard input is a terminal (`-t`).
+    Yes,
+    /// Even when it is not (`-tt`).
+    Force,
+}
+
+/// `AddressFamily` and the options `-4` and `-6`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AddressFamily {
+    /// Both.
+    #[default]
+    Any,
+    /// IPv4 only.
+    Inet,
+    /// IPv6 only.
+    Inet6,
+}
+
+/// `SessionType` and the options `-N` and `-s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SessionType {
+    /// A command or a shell.
+    #[default]
+    Default,
+    /// No session at all (`-N`).
+    None,
+    /// The command names a subsystem (`-s`).
+    Subsystem,
+}
+
+/// `FingerprintHash`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FingerprintHash {
+    /// SHA-256 in base64.
+    #[default]
+    Sha256,
+    /// MD5 in hexadecimal.
+    Md5,
+}
+
+/// Everything that was set, each by the first line that set it. Field names are those of the
+/// keywords in `ssh_config(5)`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are the keywords of ssh_config(5)")]
+pub struct Options {
+    pub address_family: Option<AddressFamily>,
+    pub batch_mode: Option<bool>,
+    pub bind_address: Option<String>,
+    pub ciphers: Option<String>,
+    pub clear_all_forwardings: Option<bool>,
+    pub compression: Option<bool>,
+    pub connect_timeout: Option<u32>,
+    pub connection_attempts: Option<u32>,
+    pub escape_char: Option<EscapeChar>,
+    pub exit_on_forward_failure: Option<bool>,
+    pub fingerprint_hash: Option<FingerprintHash>,
+    pub gateway_ports: Option<bool>,
+    pub global_known_hosts_file: Option<Vec<String>>,
+    pub hash_known_hosts: Option<bool>,
+    pub host_key_algorithms: Option<String>,
+    pub host_key_alias: Option<String>,
+    pub host_name: Option<String>,
+    pub identities_only: Option<bool>,
+    pub identity_agent: Option<String>,
+    /// In order; files of the command line (`-i`) first.
+    pub identity_file: Vec<IdentityFile>,
+    pub ignore_unknown: Option<String>,
+    pub kbd_interactive_authentication: Option<bool>,
+    pub kex_algorithms: Option<String>,
+    pub local_forward: Vec<LocalForward>,
+    pub log_level: Option<Level>,
+    pub macs: Option<String>,
+    pub number_of_password_prompts: Option<u32>,
+    pub password_authentication: Option<bool>,
+    pub port: Option<u16>,
+    pub preferred_authentications: Option<String>,
+    pub pubkey_accepted_algorithms: Option<String>,
+    pub pubkey_authentication: Option<bool>,
+    pub rekey_limit: Option<RekeyLimit>,
+    pub request_tty: Option<RequestTty>,
+    pub required_rsa_size: Option<u32>,
+    pub send_env: Vec<String>,
+    pub server_alive_count_max: Option<u32>,
+    pub server_alive_interval: Option<u32>,
+    pub session_type: Option<SessionType>,
+    pub set_env: Vec<(String, String)>,
+    pub stdin_null: Option<bool>,
+    pub strict_host_key_checking: Option<StrictHostKeyChecking>,
+    pub tcp_keep_alive: Option<bool>,
+    pub user: Option<String>,
+    pub user_known_hosts_file: Option<Vec<String>>,
+}
+
+/// One `IdentityFile` line or `-i` option.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentityFile {
+    /// As written, before tokens and tilde.
+    pub path: String,
+    /// Whether somebody named it, rather than the program's own list.
+    pub user_provided: bool,
+}

@@ -1,0 +1,274 @@
+//! The settings of one connection: what was said, with defaults filled in and tokens expanded.
+
+use super::algorithms::{self, Kind as List};
+use super::options::{
+    AddressFamily, FingerprintHash, Options, RequestTty, SessionType, StrictHostKeyChecking,
+};
+use super::tokens::{self, Tokens};
+use super::values::{EscapeChar, RekeyLimit};
+use crate::account::Account;
+use crate::exit::{Fatal, Result};
+use crate::log::Level;
+use std::path::PathBuf;
+use std::time::Duration;
+use tssh_forward::core::address::LocalForward;
+
+/// Key files tried when none is named: OpenSSH's list without the types that are not built.
+const DEFAULT_IDENTITIES: &[&str] = &["~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ed25519"];
+/// Methods that are built, in OpenSSH's order of preference.
+const DEFAULT_AUTHENTICATIONS: &str = "publickey,keyboard-interactive,password";
+
+/// A key file to try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The private key file, expanded.
+    pub path: PathBuf,
+    /// Whether somebody named it; such a file is missed when it is not there.
+    pub user_provided: bool,
+}
+
+/// Everything that one connection needs to know. Field names are those of `ssh_config(5)`.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the names are the keywords of ssh_config(5)")]
+pub struct Settings {
+    /// The host as given.
+    pub host: String,
+    /// The host to connect to.
+    pub host_name: String,
+    pub port: u16,
+    pub user: String,
+    pub account: Account,
+    pub address_family: AddressFamily,
+    pub bind_address: Option<String>,
+    pub connect_timeout: Option<Duration>,
+    pub connection_attempts: u32,
+    pub tcp_keep_alive: bool,
+    pub server_alive_interval: Option<Duration>,
+    pub server_alive_count_max: u32,
+    pub identities: Vec<Identity>,
+    pub identities_only: bool,
+    /// The agent's socket, if there is one.
+    pub identity_agent: Option<PathBuf>,
+    pub batch_mode: bool,
+    /// Methods to try, in order.
+    pub authentications: Vec<String>,
+    pub number_of_password_prompts: u32,
+    pub pubkey_accepted_algorithms: Vec<String>,
+    pub required_rsa_size: u32,
+    pub strict_host_key_checking: StrictHostKeyChecking,
+    pub user_known_hosts: Vec<PathBuf>,
+    pub global_known_hosts: Vec<PathBuf>,
+    pub host_key_alias: Option<String>,
+    pub hash_known_hosts: bool,
+    pub fingerprint_hash: FingerprintHash,
+    pub local_forwards: Vec<LocalForward>,
+    pub gateway_ports: bool,
+    pub exit_on_forward_failure: bool,
+    /// Offered lists that somebody named or edited; none where the default stands.
+    pub ciphers: Option<Vec<String>>,
+    pub macs: Option<Vec<String>>,
+    pub kex_algorithms: Option<Vec<String>>,
+    pub host_key_algorithms: Option<Vec<String>>,
+    pub compression: bool,
+    pub rekey_limit: RekeyLimit,
+    pub request_tty: RequestTty,
+    pub session_type: SessionType,
+    pub stdin_null: bool,
+    pub send_env: Vec<String>,
+    pub set_env: Vec<(String, String)>,
+    pub escape_char: EscapeChar,
+    pub log_level: Level,
+}
+
+impl Settings {
+    /// Fills in what nobody said.
+    ///
+    /// `default_list` yields the list offered by default, which edits start from.
+    ///
+    /// # Errors
+    /// A token that does not exist, or `~name` of nobody.
+    pub fn resolve(
+        options: &Options,
+        host: &str,
+        account: &Account,
+        default_list: impl Fn(List) -> Vec<String>,
+    ) -> Result<Self> {
+        let o = options;
+        let host_name = match &o.host_name {
+            Some(text) => tokens::host_name(text, host).map_err(Fatal::new)?,
+            None => host.to_owned(),
+        };
+        // RFC 4251 has nothing to say about case in host names; DNS and ssh ignore it.
+        let host_name = host_name.to_lowercase();
+        let port = o.port.unwrap_or(22);
+        let user = o.user.clone().unwrap_or_else(|| account.name.clone());
+        crate::args::check_destination(&host_name, Some(&user))?;
+        let local_host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let paths = Paths {
+            account,
+            tokens: Tokens {
+                account,
+                local_host: &local_host,
+                original: host,
+                host: &host_name,
+                key_alias: o.host_key_alias.as_deref().unwrap_or(host),
+                port,
+                user: &user,
+            },
+        };
+        let list = |kind, names: &Option<String>| {
+            names.as_ref().map(|names| algorithms::assemble(kind, names, &default_list(kind)))
+        };
+        let accepted = list(List::Key, &o.pubkey_accepted_algorithms);
+        let known = &["~/.ssh/known_hosts", "~/.ssh/known_hosts2"];
+        let system = &["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"];
+        let mut settings = Self {
+            identities: paths.identities(o)?,
+            identity_agent: paths.agent(o)?,
+            user_known_hosts: paths.list(o.user_known_hosts_file.as_deref(), known)?,
+            global_known_hosts: paths.list(o.global_known_hosts_file.as_deref(), system)?,
+            ciphers: list(List::Cipher, &o.ciphers),
+            macs: list(List::Mac, &o.macs),
+            kex_algorithms: list(List::Kex, &o.kex_algorithms),
+            host_key_algorithms: list(List::Key, &o.host_key_algorithms),
+            ..Self::without_paths(o, host, account)
+        };
+        if let Some(accepted) = accepted {
+            settings.pubkey_accepted_algorithms = accepted;
+        }
+        Ok(Self { host_name, port, user, ..settings })
+    }
+
+    /// What needs neither tokens nor lists of algorithms.
+    fn without_paths(o: &Options, host: &str, account: &Account) -> Self {
+        let timeout = |seconds: Option<u32>| {
+            seconds.filter(|s| *s > 0).map(|s| Duration::from_secs(u64::from(s)))
+        };
+        let cleared = o.clear_all_forwardings.unwrap_or(false);
+        Self {
+            host: host.to_owned(),
+            host_name: String::new(),
+            port: 0,
+            user: String::new(),
+            account: account.clone(),
+            address_family: o.address_family.unwrap_or_default(),
+            bind_address: o.bind_address.clone(),
+            connect_timeout: timeout(o.connect_timeout),
+            connection_attempts: o.connection_attempts.unwrap_or(1).max(1),
+            tcp_keep_alive: o.tcp_keep_alive.unwrap_or(true),
+            server_alive_interval: timeout(o.server_alive_interval),
+            server_alive_count_max: o.server_alive_count_max.unwrap_or(3),
+            identities: Vec::new(),
+            identities_only: o.identities_only.unwrap_or(false),
+            identity_agent: None,
+            batch_mode: o.batch_mode.unwrap_or(false),
+            authentications: authentications(o),
+            number_of_password_prompts: o.number_of_password_prompts.unwrap_or(3),
+            pubkey_accepted_algorithms: algorithms::KEY_ALGORITHMS
+                .iter()
+                .map(|&name| name.to_owned())
+                .collect(),
+            required_rsa_size: o.required_rsa_size.unwrap_or(tssh_transport::limits::RSA_BITS_MIN),
+            strict_host_key_checking: o.strict_host_key_checking.unwrap_or_default(),
+            user_known_hosts: Vec::new(),
+            global_known_hosts: Vec::new(),
+            host_key_alias: o.host_key_alias.clone(),
+            hash_known_hosts: o.hash_known_hosts.unwrap_or(false),
+            fingerprint_hash: o.fingerprint_hash.unwrap_or_default(),
+            local_forwards: if cleared { Vec::new() } else { o.local_forward.clone() },
+            gateway_ports: o.gateway_ports.unwrap_or(false),
+            exit_on_forward_failure: o.exit_on_forward_failure.unwrap_or(false),
+            ciphers: None,
+            macs: None,
+            kex_algorithms: None,
+            host_key_algorithms: None,
+            compression: o.compression.unwrap_or(false),
+            rekey_limit: o.rekey_limit.unwrap_or_default(),
+            request_tty: o.request_tty.unwrap_or_default(),
+            session_type: o.session_type.unwrap_or_default(),
+            stdin_null: o.stdin_null.unwrap_or(false),
+            send_env: o.send_env.clone(),
+            set_env: o.set_env.clone(),
+            escape_char: o.escape_char.unwrap_or(EscapeChar::Byte(b'~')),
+            log_level: o.log_level.unwrap_or(Level::Info),
+        }
+    }
+
+    /// The name that the host's key is filed under: the alias, `host`, or `[host]:port`.
+    #[must_use]
+    pub fn key_name(&self) -> String {
+        match &self.host_key_alias {
+            Some(alias) => alias.to_lowercase(),
+            None => crate::known_hosts::host_and_port(&self.host_name, self.port),
+        }
+    }
+}
+
+/// The methods to try: preferred ones that are built and not switched off.
+fn authentications(o: &Options) -> Vec<String> {
+    let preferred = o.preferred_authentications.as_deref().unwrap_or(DEFAULT_AUTHENTICATIONS);
+    let batch = o.batch_mode.unwrap_or(false);
+    let enabled = |method: &&str| match *method {
+        "publickey" => o.pubkey_authentication.unwrap_or(true),
+        "keyboard-interactive" => !batch && o.kbd_interactive_authentication.unwrap_or(true),
+        "password" => !batch && o.password_authentication.unwrap_or(true),
+        _ => false,
+    };
+    preferred.split(',').filter(enabled).map(str::to_owned).collect()
+}
+
+struct Paths<'a> {
+    account: &'a Account,
+    tokens: Tokens<'a>,
+}
+
+impl Paths<'_> {
+    fn path(&self, text: &str) -> Result<PathBuf> {
+        let path = self.account.expand_tilde(text).map_err(Fatal::new)?;
+        let expanded = self.tokens.expand(&path.to_string_lossy()).map_err(Fatal::new)?;
+        Ok(PathBuf::from(expanded))
+    }
+
+    fn list(&self, named: Option<&[String]>, default: &[&str]) -> Result<Vec<PathBuf>> {
+        match named {
+            Some([none]) if none.eq_ignore_ascii_case("none") => Ok(Vec::new()),
+            Some(named) => named.iter().map(|text| self.path(text)).collect(),
+            None => default.iter().map(|text| self.path(text)).collect(),
+        }
+    }
+
+    fn identities(&self, o: &Options) -> Result<Vec<Identity>> {
+        if o.identity_file.is_empty() {
+            let default =
+                |text: &&str| Ok(Identity { path: self.path(text)?, user_provided: false });
+            return DEFAULT_IDENTITIES.iter().map(default).collect();
+        }
+        let named = o.identity_file.iter().filter(|file| !file.path.eq_ignore_ascii_case("none"));
+        named
+            .map(|file| {
+                Ok(Identity { path: self.path(&file.path)?, user_provided: file.user_provided })
+            })
+            .collect()
+    }
+
+    /// `IdentityAgent`: a path, `none`, `SSH_AUTH_SOCK`, or `$NAME` of a variable.
+    fn agent(&self, o: &Options) -> Result<Option<PathBuf>> {
+        let variable = |name: &str| {
+            let value = std::env::var_os(name).filter(|value| !value.is_empty());
+            value.map(PathBuf::from)
+        };
+        match o.identity_agent.as_deref() {
+            None | Some("SSH_AUTH_SOCK") => Ok(variable("SSH_AUTH_SOCK")),
+            Some("none") => Ok(None),
+            Some(text) => match text.strip_prefix('$').filter(|name| !name.starts_with('{')) {
+                Some(name) => match variable(name) {
+                    Some(path) => Ok(Some(path)),
+                    None => Err(Fatal::new(format!(
+                        "IdentityAgent: the environment variable {name} is not set"
+                    ))),
+                },
+                None => self.path(text).map(Some),
+            },
+        }
+    }
+}

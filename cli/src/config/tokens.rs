@@ -1,0 +1,108 @@
+//! `%` tokens, `${NAME}` and `~` in the values that ssh expands.
+
+use crate::account::Account;
+use sha1::{Digest as _, Sha1};
+
+/// What the tokens stand for.
+#[derive(Debug, Clone)]
+pub struct Tokens<'a> {
+    /// The local account: `%d`, `%i`, `%u`.
+    pub account: &'a Account,
+    /// `%l`: the name of this machine; `%L` is its first part.
+    pub local_host: &'a str,
+    /// `%n`: the host as given.
+    pub original: &'a str,
+    /// `%h`: the host to connect to.
+    pub host: &'a str,
+    /// `%k`: the alias of the host key, or the host as given.
+    pub key_alias: &'a str,
+    /// `%p`.
+    pub port: u16,
+    /// `%r`: the remote user.
+    pub user: &'a str,
+}
+
+impl Tokens<'_> {
+    /// Expands `%` tokens and `${NAME}`.
+    ///
+    /// # Errors
+    /// ssh's complaint about an unknown token or a variable without a value.
+    pub fn expand(&self, text: &str) -> Result<String, String> {
+        let mut out = String::new();
+        let mut chars = text.chars().peekable();
+        while let Some(c) = chars.next() {
+            match c {
+                '%' => match chars.next() {
+                    Some(token) => out.push_str(&self.value(token)?),
+                    None => return Err("vdollar_percent_expand: invalid format".to_owned()),
+                },
+                '$' if chars.next_if_eq(&'{').is_some() => {
+                    let mut name = String::new();
+                    loop {
+                        match chars.next() {
+                            Some('}') => break,
+                            Some(c) => name.push(c),
+                            None => {
+                                return Err(format!(
+                                    "environment variable '{name}' missing closing '}}'"
+                                ));
+                            }
+                        }
+                    }
+                    let value = std::env::var(&name);
+                    out.push_str(&value.map_err(|_| format!("env var ${{{name}}} has no value"))?);
+                }
+                c => out.push(c),
+            }
+        }
+        Ok(out)
+    }
+
+    fn value(&self, token: char) -> Result<String, String> {
+        Ok(match token {
+            '%' => "%".to_owned(),
+            'C' => self.connection_hash(),
+            'd' => self.account.home.display().to_string(),
+            'h' => self.host.to_owned(),
+            'i' => self.account.uid.to_string(),
+            'j' => String::new(),
+            'k' => self.key_alias.to_owned(),
+            'L' => self.local_host.split('.').next().unwrap_or_default().to_owned(),
+            'l' => self.local_host.to_owned(),
+            'n' => self.original.to_owned(),
+            'p' => self.port.to_string(),
+            'r' => self.user.to_owned(),
+            'u' => self.account.name.clone(),
+            other => return Err(format!("vdollar_percent_expand: unknown key %{other}")),
+        })
+    }
+
+    /// `%C`: SHA-1 over `%l%h%p%r` (and `%j`, which is empty), in hexadecimal.
+    fn connection_hash(&self) -> String {
+        let text = format!("{}{}{}{}", self.local_host, self.host, self.port, self.user);
+        Sha1::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+    }
+}
+
+/// Expands the only token of `HostName`: `%h` (and `%%`).
+///
+/// # Errors
+/// Any other token.
+pub fn host_name(text: &str, host: &str) -> Result<String, String> {
+    let mut out = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '%' => match chars.next() {
+                Some('h') => out.push_str(host),
+                Some('%') => out.push('%'),
+                other => {
+                    let other = other.map(String::from).unwrap_or_default();
+                    return Err(format!("vdollar_percent_expand: unknown key %{other}"));
+                }
+            },
+            c => out.push(c),
+        }
+    }
+    Ok(out)
+}

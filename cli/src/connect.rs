@@ -1,0 +1,164 @@
+//! The TCP connection: name to addresses, each in its turn, within the time allowed.
+
+use crate::config::Settings;
+use crate::config::options::AddressFamily;
+use crate::exit::{Fatal, Result, os_words};
+use crate::limits::ADDRESSES_MAX;
+use crate::log;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
+
+/// Pause between two rounds over all addresses (`ConnectionAttempts`), as in ssh.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// A connection to the server.
+#[derive(Debug)]
+pub struct Connected {
+    /// The socket.
+    pub stream: TcpStream,
+    /// Where it leads.
+    pub address: SocketAddr,
+    /// What is left of `ConnectTimeout` for the key exchange.
+    pub time_left: Option<Duration>,
+}
+
+/// Connects to the server that the settings name.
+///
+/// # Errors
+/// ssh's line about the last address that was tried, or about the name.
+pub async fn connect(settings: &Settings) -> Result<Connected> {
+    let addresses = resolve(settings).await?;
+    let mut last = String::from("failure");
+    let mut deadline = None;
+    for attempt in 0..settings.connection_attempts {
+        if attempt > 0 {
+            tokio::time::sleep(RETRY_PAUSE).await;
+            log::debug1("Trying again...");
+        }
+        // Each round has the whole time, shared by its addresses.
+        deadline = settings.connect_timeout.map(|timeout| Instant::now() + timeout);
+        for address in &addresses {
+            log::debug1(format_args!(
+                "Connecting to {} [{}] port {}.",
+                settings.host_name,
+                address.ip(),
+                address.port()
+            ));
+            match one(settings, *address, deadline).await {
+                Ok(stream) => {
+                    log::debug1("Connection established.");
+                    let left = |at: Instant| at.saturating_duration_since(Instant::now());
+                    let time_left = deadline.map(left);
+                    return Ok(Connected { stream, address: *address, time_left });
+                }
+                Err(words) => {
+                    let (ip, port) = (address.ip(), address.port());
+                    log::debug1(format_args!("connect to address {ip} port {port}: {words}"));
+                    last = words;
+                }
+            }
+        }
+    }
+    let _ = deadline;
+    Err(Fatal::new(format!(
+        "ssh: connect to host {} port {}: {last}",
+        settings.host_name, settings.port
+    )))
+}
+
+async fn resolve(settings: &Settings) -> Result<Vec<SocketAddr>> {
+    let host = settings.host_name.as_str();
+    let fail = |words: &str| Fatal::new(format!("ssh: Could not resolve hostname {host}: {words}"));
+    let found = lookup_host((host, settings.port)).await.map_err(|error| {
+        let words = os_words(&error);
+        // Rust puts its own words in front of the resolver's.
+        fail(words.rsplit_once("information: ").map_or(words.as_str(), |(_, words)| words))
+    })?;
+    let wanted: Vec<SocketAddr> = found
+        .filter(|address| match settings.address_family {
+            AddressFamily::Any => true,
+            AddressFamily::Inet => address.is_ipv4(),
+            AddressFamily::Inet6 => address.is_ipv6(),
+        })
+        .take(ADDRESSES_MAX)
+        .collect();
+    if wanted.is_empty() {
+        return Err(fail("Address family for hostname not supported"));
+    }
+    Ok(wanted)
+}
+
+/// Tries one address; the error is in the system's words.
+async fn one(
+    settings: &Settings,
+    address: SocketAddr,
+    deadline: Option<Instant>,
+) -> std::result::Result<TcpStream, String> {
+    let words = |error: std::io::Error| os_words(&error);
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }
+    .map_err(words)?;
+    socket.set_keepalive(settings.tcp_keep_alive).map_err(words)?;
+    if let Some(bind) = &settings.bind_address {
+        let from = bind_address(bind, address).await?;
+        let bound = socket.bind(SocketAddr::new(from, 0));
+        bound.map_err(|error| format!("bind {bind}: {}", os_words(&error)))?;
+    }
+    let connecting = socket.connect(address);
+    let Some(deadline) = deadline else { return connecting.await.map_err(words) };
+    match tokio::time::timeout_at(deadline.into(), connecting).await {
+        Ok(result) => result.map_err(words),
+        Err(_) => Err("Connection timed out".to_owned()),
+    }
+}
+
+/// The address of `-b` in the family of the target.
+async fn bind_address(bind: &str, target: SocketAddr) -> std::result::Result<IpAddr, String> {
+    let found = lookup_host((bind, 0)).await;
+    let mut found = found.map_err(|error| format!("bind address {bind}: {}", os_words(&error)))?;
+    found
+        .find(|address| address.is_ipv4() == target.is_ipv4())
+        .map(|address| address.ip())
+        .ok_or_else(|| format!("bind address {bind} is of another address family"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::Account;
+    use crate::config::Options;
+
+    fn try_connect(host: &str, edit: impl FnOnce(&mut Options)) -> Result<Connected> {
+        let mut options = Options::default();
+        edit(&mut options);
+        let settings = Settings::resolve(&options, host, &Account::current(), |_| Vec::new())?;
+        crate::test_support::block_on(connect(&settings))
+    }
+
+    #[test]
+    fn refusals_are_told_in_ssh_words() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let connected = try_connect("127.0.0.1", |o| o.port = Some(port)).unwrap();
+        assert_eq!((connected.address.port(), connected.time_left), (port, None));
+        let bound = try_connect("127.0.0.1", |o| {
+            o.port = Some(port);
+            o.bind_address = Some("127.0.0.2".into());
+            o.connect_timeout = Some(9);
+        });
+        let bound = bound.unwrap();
+        assert_eq!(bound.stream.local_addr().unwrap().ip().to_string(), "127.0.0.2");
+        assert!(bound.time_left.unwrap() <= Duration::from_secs(9));
+        drop(listener);
+        let refused = try_connect("127.0.0.1", |o| o.port = Some(port)).unwrap_err();
+        let text = format!("ssh: connect to host 127.0.0.1 port {port}: Connection refused");
+        assert_eq!(refused.message, text);
+        let family = try_connect("127.0.0.1", |o| o.address_family = Some(AddressFamily::Inet6));
+        assert!(
+            family.unwrap_err().message.starts_with("ssh: Could not resolve hostname 127.0.0.1")
+        );
+    }
+}

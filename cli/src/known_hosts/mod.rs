@@ -1,0 +1,140 @@
+//! The files of known host keys.
+//!
+//! A line is `[marker] names type key [comment]`: names are patterns with commas, or one hashed
+//! name; the marker is `@revoked` or `@cert-authority` (which certificates will need).
+
+mod line;
+mod write;
+
+pub use line::{Line, Marker, hashed};
+pub use write::add;
+
+use crate::limits::FILE_BYTES_MAX;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+/// The name that a host's key is filed under: in brackets with the port unless that is 22.
+#[must_use]
+pub fn host_and_port(host: &str, port: u16) -> String {
+    if port == 22 { host.to_owned() } else { format!("[{host}]:{port}") }
+}
+
+/// One line of a file, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The file.
+    pub file: PathBuf,
+    /// Line number, from 1.
+    pub line_number: usize,
+    /// What it says.
+    pub line: Line,
+}
+
+/// What the files say about a host's key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// The key is known for this host.
+    Known,
+    /// Nothing is known about the host.
+    Unknown,
+    /// Another key is known for the host: this line.
+    Changed(Entry),
+    /// The key is marked as revoked: by this line.
+    Revoked(Entry),
+}
+
+/// All lines of the user's and the system's files.
+#[derive(Debug, Clone, Default)]
+pub struct KnownHosts {
+    entries: Vec<Entry>,
+}
+
+impl KnownHosts {
+    /// Reads files; those that are missing or unreadable are passed over, as ssh does, and so
+    /// are lines that are not well formed.
+    #[must_use]
+    pub fn read<'p>(files: impl IntoIterator<Item = &'p PathBuf>) -> Self {
+        let mut entries = Vec::new();
+        for file in files {
+            for (index, text) in lines(file).into_iter().enumerate() {
+                if let Some(line) = Line::parse(&text) {
+                    entries.push(Entry { file: file.clone(), line_number: index + 1, line });
+                }
+            }
+        }
+        Self { entries }
+    }
+
+    /// Looks up the key `blob` of the host filed under `name`.
+    ///
+    /// A key that differs from the one known is a changed key even when its type differs: else
+    /// an attacker would offer a type that the host never had.
+    #[must_use]
+    pub fn find(&self, name: &str, blob: &[u8]) -> Finding {
+        let mut finding = Finding::Unknown;
+        for entry in self.entries.iter().filter(|entry| entry.line.names.matches(name)) {
+            let same = entry.line.blob == blob;
+            match entry.line.marker {
+                Marker::Revoked if same => return Finding::Revoked(entry.clone()),
+                Marker::Revoked | Marker::CertAuthority => {}
+                Marker::None if same => finding = Finding::Known,
+                // ssh has forgotten DSA, and so has this program.
+                Marker::None if entry.line.key_type == "ssh-dss" => {}
+                Marker::None if finding == Finding::Unknown => {
+                    finding = Finding::Changed(entry.clone());
+                }
+                Marker::None => {}
+            }
+        }
+        finding
+    }
+
+    /// The key types known for a host, to ask the server for one of them.
+    #[must_use]
+    pub fn key_types(&self, name: &str) -> Vec<&str> {
+        let of_host = self.entries.iter().filter(|e| e.line.names.matches(name));
+        of_host
+            .filter(|entry| entry.line.marker == Marker::None)
+            .map(|entry| entry.line.key_type.as_str())
+            .collect()
+    }
+
+    /// Other lines with the same key: the host may be known under another name.
+    pub fn other_names<'a>(&'a self, blob: &'a [u8]) -> impl Iterator<Item = &'a Entry> {
+        let same = move |e: &&Entry| e.line.blob == blob && e.line.marker == Marker::None;
+        self.entries.iter().filter(same)
+    }
+}
+
+/// The host key algorithms to offer, in order: where keys of the host are known, algorithms of
+/// their types come first, so that a server with several keys shows the one that can be checked.
+/// Where the first choice is among them, or nothing is known, the order stays as it is, and the
+/// offer does not tell a listener whether the host is known.
+#[must_use]
+pub fn prefer_known(algorithms: &[String], known_types: &[&str]) -> Vec<String> {
+    let known = |algorithm: &String| {
+        tssh_transport::key::key_type_of(algorithm).is_some_and(|t| known_types.contains(&t))
+    };
+    if algorithms.first().is_none_or(known) {
+        return algorithms.to_vec();
+    }
+    let (mut first, rest): (Vec<String>, Vec<String>) = algorithms.iter().cloned().partition(known);
+    first.extend(rest);
+    first
+}
+
+fn lines(file: &Path) -> Vec<String> {
+    let mut bytes = Vec::new();
+    let opened = std::fs::File::open(file).map(|f| f.take(FILE_BYTES_MAX));
+    match opened.and_then(|mut f| f.read_to_end(&mut bytes)) {
+        Ok(_) => String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect(),
+        Err(error) => {
+            let words = crate::exit::os_words(&error);
+            crate::log::debug3(format_args!("{}: {words}", file.display()));
+            Vec::new()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

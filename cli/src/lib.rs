@@ -1,0 +1,46 @@
+//! The SSH client `tssh` and the server `tsshd`: arguments, files, prompts and policy.
+//!
+//! The protocol itself is in `tssh-transport` and `tssh-connection`, sockets and forwarding are
+//! in `tssh-forward`. What is left here is what only a program can decide: whose key is trusted,
+//! who is asked, what is printed, and with which status the program ends.
+//!
+//! | module | what it answers |
+//! | --- | --- |
+//! | [`args`] | what the command line asks for, by ssh's own rules |
+//! | [`config`] | what the configuration files add |
+//! | [`connect`] | which socket |
+//! | [`known_hosts`], [`hostkey`] | whether the host key is the right one |
+//! | [`identity`], [`agent`], [`auth`] | with which key or password to log in |
+//! | [`terminal`], [`stdio`], [`prompt`] | the terminal and the three standard streams |
+//! | [`client`] | the session, from the first byte to the exit status |
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod account;
+pub mod agent;
+pub mod args;
+pub mod auth;
+pub mod client;
+pub mod config;
+pub mod connect;
+pub mod cpu;
+pub mod demo;
+pub mod escape;
+pub mod exit;
+pub mod forwards;
+pub mod hostkey;
+pub mod identity;
+pub mod known_hosts;
+pub mod limits;
+pub mod log;
+pub mod prompt;
+pub mod server;
+pub mod server_auth;
+pub mod stdio;
+pub mod terminal;
+#[cfg(test)]
+mod test_support;
+
+/// The identification string of both programs, RFC 4253 section 4.2.
+pub const IDENTIFICATION: &str = concat!("SSH-2.0-tssh_", env!("CARGO_PKG_VERSION"));

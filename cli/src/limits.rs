@@ -1,0 +1,30 @@
+//! Every bound of this crate, with its reason.
+
+use std::time::Duration;
+
+/// Files that are read whole (configuration, known hosts, keys): far above any real one.
+pub const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// A private key file: an RSA key of 16,384 bits takes 13 KiB.
+pub const KEY_FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// Depth of `Include`, as in OpenSSH.
+pub const INCLUDE_DEPTH_MAX: usize = 16;
+/// Configuration files read in one run: nested globs must end.
+pub const CONFIG_FILES_MAX: usize = 1024;
+/// Identity files, and forwards of one kind (OpenSSH's `SSH_MAX_IDENTITY_FILES`).
+pub const IDENTITY_FILES_MAX: usize = 100;
+/// Entries of `LocalForward`, `SendEnv` and `SetEnv` together: far more than anybody writes.
+pub const LIST_ENTRIES_MAX: usize = 4096;
+/// One frame of the agent protocol (OpenSSH's `AGENT_MAX_LEN` is 256 KiB).
+pub const AGENT_FRAME_BYTES_MAX: usize = 256 * 1024;
+/// Keys taken from one agent, as in OpenSSH (`MAX_AGENT_IDENTITIES`).
+pub const AGENT_KEYS_MAX: usize = 2048;
+/// A silent agent must not hold up a login for ever; signing waits for a human and has no bound.
+pub const AGENT_LIST_TIMEOUT: Duration = Duration::from_secs(30);
+/// One answer typed by a human (OpenSSH's passphrase buffer).
+pub const ANSWER_BYTES_MAX: usize = 1024;
+/// Times that a question about a host key is repeated before it counts as refused.
+pub const CONFIRM_ROUNDS_MAX: u32 = 64;
+/// Addresses tried for one host name.
+pub const ADDRESSES_MAX: usize = 64;
+/// Bytes read from standard input before the escape filter has passed them on.
+pub const STDIN_BUFFER_BYTES: usize = 16 * 1024;

@@ -1,0 +1,251 @@
+//! What the configuration means, once defaults are filled in.
+
+use super::{Family, Forwarding, MaxStartups, Options, RootLogin};
+use crate::account::Account;
+use crate::config::algorithms::{self, Kind as List};
+use crate::exit::{Fatal, Result};
+use crate::limits::ADDRESSES_MAX;
+use crate::log::Level;
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
+use std::time::Duration;
+use tssh_forward::core::policy::{PermitOpen, Policy};
+use tssh_transport::Side;
+use tssh_transport::algorithms::{Algorithms, COMPRESSION_OFF};
+use tssh_transport::kex::rekey::RekeyLimits;
+
+/// Port of the protocol.
+const PORT: u16 = 22;
+/// Host keys where none is named: those of the machine, which only root can read.
+const HOST_KEYS: &[&str] =
+    &["/etc/ssh/ssh_host_rsa_key", "/etc/ssh/ssh_host_ecdsa_key", "/etc/ssh/ssh_host_ed25519_key"];
+const AUTHORIZED_KEYS: &[&str] = &[".ssh/authorized_keys", ".ssh/authorized_keys2"];
+/// sshd's defaults.
+const MAX_AUTH_TRIES: u32 = 6;
+const LOGIN_GRACE_SECONDS: u32 = 120;
+const MAX_STARTUPS: MaxStartups = MaxStartups { start: 10, rate: 30, full: 100 };
+const MAX_SESSIONS: u32 = 10;
+const RSA_BITS_MIN: u32 = 1024;
+const ALIVE_COUNT_MAX: u32 = 3;
+
+/// The settings of one server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each field is named as its keyword, see sshd_config(5)")]
+pub struct Settings {
+    pub address_family: Family,
+    pub ports: Vec<u16>,
+    pub listen_addresses: Vec<(String, Option<u16>)>,
+    pub host_keys: Vec<PathBuf>,
+    /// Whether the host keys were named; those that are not may be missing.
+    pub host_keys_named: bool,
+    /// Patterns with `%h`, `%u` and `%%`; none at all for `none`.
+    pub authorized_keys_file: Vec<String>,
+    pub pubkey_authentication: bool,
+    pub password_authentication: bool,
+    pub kbd_interactive_authentication: bool,
+    pub permit_root_login: RootLogin,
+    pub strict_modes: bool,
+    pub allow_tcp_forwarding: Forwarding,
+    pub permit_open: PermitOpen,
+    pub gateway_ports: String,
+    pub accept_env: Vec<String>,
+    pub set_env: Vec<(String, String)>,
+    pub permit_tty: bool,
+    /// Whether `environment=` of authorized_keys takes effect, and for which names.
+    pub permit_user_environment: String,
+    pub banner: Option<PathBuf>,
+    pub version_addendum: Option<String>,
+    pub max_auth_tries: u32,
+    pub login_grace_time: Option<Duration>,
+    pub max_startups: MaxStartups,
+    pub max_sessions: u32,
+    pub client_alive_interval: Option<Duration>,
+    pub client_alive_count_max: u32,
+    pub algorithms: Algorithms,
+    pub pubkey_accepted_algorithms: Vec<String>,
+    pub required_rsa_size: u32,
+    pub rekey: RekeyLimits,
+    pub log_level: Level,
+    pub pid_file: Option<PathBuf>,
+    pub subsystems: Vec<(String, String)>,
+    pub force_command: Option<String>,
+}
+
+impl Settings {
+    /// Fills in what was not said; `has_aes` says whether this CPU has AES instructions.
+    ///
+    /// # Errors
+    /// A list of algorithms of which nothing is left.
+    pub fn new(options: Options, has_aes: bool) -> Result<Self> {
+        let algorithms = offered(&options, has_aes)?;
+        let accepted = options.pubkey_accepted_algorithms.as_deref();
+        let all = owned(algorithms::KEY_ALGORITHMS);
+        let accepted = assemble("PubkeyAcceptedAlgorithms", List::Key, accepted, all)?;
+        let forwarding = match options.disable_forwarding {
+            Some(true) => Forwarding::No,
+            _ => options.allow_tcp_forwarding.unwrap_or(Forwarding::Yes),
+        };
+        let keys = options.authorized_keys_file.unwrap_or_else(|| owned(AUTHORIZED_KEYS));
+        let named = !options.host_keys.is_empty();
+        let unless_none = |text: Option<String>| text.filter(|t| !t.eq_ignore_ascii_case("none"));
+        Ok(Self {
+            address_family: options.address_family.unwrap_or(Family::Any),
+            ports: if options.ports.is_empty() { vec![PORT] } else { options.ports },
+            listen_addresses: options.listen_addresses,
+            host_keys: match named {
+                true => options.host_keys,
+                false => HOST_KEYS.iter().map(PathBuf::from).collect(),
+            },
+            host_keys_named: named,
+            authorized_keys_file: keys.into_iter().filter(|k| k != "none").collect(),
+            pubkey_authentication: options.pubkey_authentication.unwrap_or(true),
+            password_authentication: options.password_authentication.unwrap_or(true),
+            kbd_interactive_authentication: options.kbd_interactive_authentication.unwrap_or(true),
+            permit_root_login: options.permit_root_login.unwrap_or(RootLogin::Yes),
+            strict_modes: options.strict_modes.unwrap_or(true),
+            allow_tcp_forwarding: forwarding,
+            permit_open: options.permit_open.unwrap_or(PermitOpen::Any),
+            gateway_ports: options.gateway_ports.unwrap_or_else(|| "no".to_owned()),
+            accept_env: options.accept_env,
+            set_env: options.set_env.unwrap_or_default(),
+            permit_tty: options.permit_tty.unwrap_or(true),
+            permit_user_environment: options.permit_user_environment.unwrap_or_else(|| "no".into()),
+            banner: unless_none(options.banner).map(PathBuf::from),
+            version_addendum: unless_none(options.version_addendum),
+            max_auth_tries: options.max_auth_tries.unwrap_or(MAX_AUTH_TRIES),
+            login_grace_time: wait(options.login_grace_time.unwrap_or(LOGIN_GRACE_SECONDS)),
+            max_startups: options.max_startups.unwrap_or(MAX_STARTUPS),
+            max_sessions: options.max_sessions.unwrap_or(MAX_SESSIONS),
+            client_alive_interval: wait(options.client_alive_interval.unwrap_or(0)),
+            client_alive_count_max: options.client_alive_count_max.unwrap_or(ALIVE_COUNT_MAX),
+            algorithms,
+            pubkey_accepted_algorithms: accepted,
+            required_rsa_size: options.required_rsa_size.unwrap_or(RSA_BITS_MIN),
+            rekey: rekey_limits(options.rekey_limit.unwrap_or_default()),
+            log_level: options.log_level.unwrap_or(Level::Info),
+            pid_file: unless_none(options.pid_file).map(PathBuf::from),
+            subsystems: options.subsystems,
+            force_command: unless_none(options.force_command),
+        })
+    }
+
+    /// The addresses to listen on.
+    ///
+    /// # Errors
+    /// A name that does not resolve, in sshd's words.
+    pub fn addresses(&self) -> Result<Vec<SocketAddr>> {
+        let wildcard = [("0.0.0.0".to_owned(), None), ("::".to_owned(), None)];
+        let hosts = match self.listen_addresses.is_empty() {
+            true => &wildcard[..],
+            false => &self.listen_addresses[..],
+        };
+        let mut found = Vec::new();
+        for (host, port) in hosts {
+            let ports = port.as_ref().map_or(&self.ports[..], std::slice::from_ref);
+            for port in ports {
+                let resolved = (host.as_str(), *port).to_socket_addrs().map_err(|error| {
+                    let words = crate::exit::os_words(&error);
+                    Fatal::new(format!("bad addr or host: {host} ({words})"))
+                })?;
+                let fits = |address: &SocketAddr| match self.address_family {
+                    Family::Any => true,
+                    Family::Inet => address.is_ipv4(),
+                    Family::Inet6 => address.is_ipv6(),
+                };
+                for address in resolved.filter(fits).take(ADDRESSES_MAX) {
+                    if !found.contains(&address) {
+                        found.push(address);
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// What a client may connect to through the server, before its key narrows it down.
+    #[must_use]
+    pub fn forwarding(&self) -> Policy {
+        let tcp_local = matches!(self.allow_tcp_forwarding, Forwarding::Yes | Forwarding::Local);
+        Policy { tcp_local, permit_open: self.permit_open.clone() }
+    }
+
+    /// Where this user's keys are looked up: `%h` is the home directory, `%u` the name, and a
+    /// relative path starts in the home directory.
+    ///
+    /// # Errors
+    /// Another `%` token, in sshd's words.
+    pub fn authorized_keys(&self, account: &Account) -> Result<Vec<PathBuf>> {
+        let expand = |pattern: &String| {
+            let mut path = String::new();
+            let mut chars = pattern.chars();
+            while let Some(c) = chars.next() {
+                match (c, chars.clone().next()) {
+                    ('%', Some('%')) => path.push('%'),
+                    ('%', Some('h')) => path.push_str(&account.home.to_string_lossy()),
+                    ('%', Some('u')) => path.push_str(&account.name),
+                    ('%', Some('U')) => path.push_str(&account.uid.to_string()),
+                    ('%', other) => {
+                        let other = other.map(String::from).unwrap_or_default();
+                        return Err(Fatal::new(format!(
+                            "vdollar_percent_expand: unknown key %{other}"
+                        )));
+                    }
+                    (c, _) => {
+                        path.push(c);
+                        continue;
+                    }
+                }
+                chars.next();
+            }
+            Ok(account.home.join(path))
+        };
+        self.authorized_keys_file.iter().map(expand).collect()
+    }
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+fn wait(seconds: u32) -> Option<Duration> {
+    (seconds > 0).then(|| Duration::from_secs(u64::from(seconds)))
+}
+
+fn rekey_limits(limit: crate::config::values::RekeyLimit) -> RekeyLimits {
+    let default = RekeyLimits::default();
+    RekeyLimits {
+        bytes: limit.bytes.unwrap_or(default.bytes),
+        interval: limit.interval.unwrap_or(default.interval),
+        ..default
+    }
+}
+
+fn assemble(
+    keyword: &str,
+    kind: List,
+    list: Option<&str>,
+    default: Vec<String>,
+) -> Result<Vec<String>> {
+    let Some(list) = list else { return Ok(default) };
+    let names = algorithms::assemble(kind, list, &default);
+    if names.is_empty() {
+        return Err(Fatal::new(format!("{keyword} '{list}' leaves nothing to offer")));
+    }
+    Ok(names)
+}
+
+fn offered(options: &Options, has_aes: bool) -> Result<Algorithms> {
+    let default = Algorithms::default_for(Side::Server, has_aes);
+    let kex = options.kex_algorithms.as_deref();
+    let host_key = options.host_key_algorithms.as_deref();
+    Ok(Algorithms {
+        kex: assemble("KexAlgorithms", List::Kex, kex, default.kex)?,
+        host_key: assemble("HostKeyAlgorithms", List::Key, host_key, default.host_key)?,
+        cipher: assemble("Ciphers", List::Cipher, options.ciphers.as_deref(), default.cipher)?,
+        mac: assemble("MACs", List::Mac, options.macs.as_deref(), default.mac)?,
+        compression: match options.compression {
+            Some(false) => vec!["none".to_owned()],
+            _ => owned(COMPRESSION_OFF),
+        },
+    })
+}

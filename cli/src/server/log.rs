@@ -1,0 +1,88 @@
+//! Where tsshd's log goes: standard error, a file, or the system's log as sshd's does.
+//!
+//! Text that a peer chose goes through [`name`] first: no control character of theirs, and no line
+//! of their making, ever reaches a log.
+
+use crate::log::{self, Level};
+use std::fmt;
+use std::os::unix::net::UnixDatagram;
+use std::sync::OnceLock;
+use tssh_transport::text::printable;
+
+/// Where the system's log listens.
+const SYSLOG: &str = "/dev/log";
+/// Facility `auth`, sshd's default.
+const FACILITY: u32 = 4 << 3;
+/// Most bytes of a name of a peer's in the log.
+const NAME_BYTES_MAX: usize = 256;
+
+static SOCKET: OnceLock<UnixDatagram> = OnceLock::new();
+
+/// Sends everything to the system's log from now on. Where there is none, messages go to standard
+/// error as before.
+pub fn use_syslog() {
+    let Ok(socket) = UnixDatagram::unbound() else { return };
+    // A log that does not keep up must not stop the server.
+    if socket.connect(SYSLOG).is_ok() && socket.set_nonblocking(true).is_ok() {
+        let _ = SOCKET.set(socket);
+    }
+}
+
+/// Text of a peer's, fit for a line of a log.
+#[must_use]
+pub fn name(text: &str) -> String {
+    printable(text.as_bytes(), NAME_BYTES_MAX).replace('\n', "\\012").replace('\t', "\\011")
+}
+
+/// Writes one message.
+pub fn write(level: Level, message: impl fmt::Display) {
+    let Some(socket) = SOCKET.get() else { return log::write(level, message) };
+    if !log::enabled(level) {
+        return;
+    }
+    let (priority, prefix) = match level {
+        Level::Quiet | Level::Fatal => (2, "fatal: "),
+        Level::Error => (3, "error: "),
+        Level::Info | Level::Verbose => (6, ""),
+        Level::Debug1 => (7, "debug1: "),
+        Level::Debug2 => (7, "debug2: "),
+        Level::Debug3 => (7, "debug3: "),
+    };
+    let (pid, priority) = (std::process::id(), FACILITY | priority);
+    for line in message.to_string().lines() {
+        // Nobody is left to tell.
+        let _ = socket.send(format!("<{priority}>tsshd[{pid}]: {prefix}{line}").as_bytes());
+    }
+}
+
+/// A failure.
+pub fn error(message: impl fmt::Display) {
+    write(Level::Error, message);
+}
+
+/// What everybody wants to know.
+pub fn info(message: impl fmt::Display) {
+    write(Level::Info, message);
+}
+
+/// For `LogLevel VERBOSE`.
+pub fn verbose(message: impl fmt::Display) {
+    write(Level::Verbose, message);
+}
+
+/// For `-d`.
+pub fn debug(message: impl fmt::Display) {
+    write(Level::Debug1, message);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name;
+
+    #[test]
+    fn a_peer_cannot_write_lines_of_its_own() {
+        let forged = "x\r\nAccepted password for root\x1b[2J\u{9b}\tx";
+        assert_eq!(name(forged), "x\\015\\012Accepted password for root\\033[2J\\302\\233\\011x");
+        assert!(name(&"a".repeat(5000)).len() <= 256);
+    }
+}

@@ -1,0 +1,72 @@
+//! One connection, from its first byte to its last.
+
+use crate::server::app::{Hooks, ServerApp};
+use crate::server::auth_log::AuthLog;
+use crate::server::peer::Peer;
+use crate::server::policy::ServerPolicy;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tssh_connection::{ConnectionConfig, ServerConfig, Stack};
+use tssh_forward::Ended;
+use tssh_forward::driver::{DriverOptions, Waits, run};
+use tssh_transport::entropy::{Entropy, SEED_BYTES};
+use tssh_transport::{Timestamp, TransportConfig};
+
+/// Serves one client on any stream, with keys that may live in memory alone; see
+/// [`ServerPolicy::embedded`]. `seed` must be fresh from the operating system: every secret of the
+/// connection follows from it.
+pub async fn serve_connection<S>(
+    socket: S,
+    policy: Arc<ServerPolicy>,
+    seed: [u8; SEED_BYTES],
+) -> Ended
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    serve(socket, policy, Peer::default(), seed, Hooks::default()).await
+}
+
+/// The same for a client whose address is known, for somebody who wants to hear of it.
+pub async fn serve<S>(
+    socket: S,
+    policy: Arc<ServerPolicy>,
+    peer: Peer,
+    seed: [u8; SEED_BYTES],
+    hooks: Hooks,
+) -> Ended
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let max_failures = policy.authentication.max_failures;
+    let log = Arc::new(Mutex::new(AuthLog::new(peer, policy.user(), max_failures)));
+    let options = DriverOptions {
+        host: peer.host(),
+        waits: Waits {
+            login_grace: policy.login_grace,
+            keepalive: policy.keepalive,
+            ..Waits::default()
+        },
+        // Nothing before the login, whose key may narrow it down.
+        ..DriverOptions::default()
+    };
+    let config = ServerConfig {
+        transport: TransportConfig {
+            identification: policy.identification.clone(),
+            algorithms: policy.algorithms.clone(),
+            rekey: policy.rekey,
+            host_keys: policy.host_keys.clone(),
+            server_sig_algs: policy.authentication.signature_algorithms.clone(),
+        },
+        auth: policy.authentication.clone(),
+        connection: ConnectionConfig::default(),
+    };
+    let ended = match Stack::server(config, Entropy::from_seed(&seed), Timestamp::default()) {
+        Ok(stack) => {
+            let app = ServerApp::new(policy, peer, hooks, Arc::clone(&log));
+            run(socket, stack, app, options).await
+        }
+        Err(error) => Ended::Protocol(error),
+    };
+    log.lock().unwrap_or_else(PoisonError::into_inner).ended(&ended);
+    ended
+}
