@@ -1,0 +1,29 @@
+//! What the tests of the whole of tssh stand on: real OpenSSH processes, toy services, and the
+//! checks of the sources themselves.
+//!
+//! | module | what it gives |
+//! | --- | --- |
+//! | [`openssh`] | sshd, ssh-agent and ssh-keygen with keys and folders made for the run |
+//! | [`tssh`] | the binaries under test, built once, and the command lines for them |
+//! | [`process`], [`terminal`] | child processes that are watched, waited for and always ended |
+//! | [`record`] | sessions with real OpenSSH, recorded for replay |
+//! | [`toys`], [`pattern`] | TCP services and the bytes that travel through forwards |
+//! | [`sim`] | a client and a server in one process, in virtual time, under seeded faults |
+//! | [`citations`], [`source`] | RFC sentences quoted in the sources; the house rules |
+//! | [`skip`] | how a test says that it could not run |
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod citations;
+pub mod openssh;
+pub mod pattern;
+pub mod process;
+pub mod record;
+pub mod scratch;
+pub mod sim;
+pub mod skip;
+pub mod source;
+pub mod terminal;
+pub mod toys;
+pub mod tssh;

@@ -1,0 +1,79 @@
+//! Every RFC sentence that the sources quote stands in the RFC, and the list of requirements in
+//! `docs/requirements.md` is up to date.
+
+#![forbid(unsafe_code)]
+
+use std::fs;
+use tssh_interop_tests::citations::{self, Quote, exceptions, fault, mentions, quotes};
+use tssh_interop_tests::source;
+
+fn cited() -> Vec<Quote> {
+    source::all().iter().flat_map(quotes).filter(|quote| !is_sample(quote)).collect()
+}
+
+/// The checker's own sources show what quotes look like.
+fn is_sample(quote: &Quote) -> bool {
+    quote.path.starts_with("interop-tests/src/citations/")
+}
+
+fn filed_exceptions() -> Vec<Quote> {
+    let path = source::root().join("interop-tests/specs/exceptions.toml");
+    exceptions(&fs::read_to_string(path).expect("the exceptions")).expect("exceptions in order")
+}
+
+#[test]
+fn quoted_sentences_stand_in_their_rfcs() {
+    let stored = citations::stored();
+    let cited = cited();
+    assert!(!cited.is_empty(), "no quotes were found");
+    let faults: Vec<String> = cited.iter().filter_map(|quote| fault(quote, &stored)).collect();
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+}
+
+#[test]
+fn exceptions_stand_in_their_rfcs() {
+    let stored = citations::stored();
+    let faults: Vec<String> =
+        filed_exceptions().iter().filter_map(|quote| fault(quote, &stored)).collect();
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+}
+
+#[test]
+fn sections_that_are_named_exist() {
+    let stored = citations::stored();
+    let mut faults = Vec::new();
+    for source in source::all() {
+        if source.path.starts_with("interop-tests/src/citations/") {
+            continue;
+        }
+        for (number, line) in source.text.lines().enumerate() {
+            for mention in mentions(line) {
+                let known = stored.get(&mention.rfc);
+                if known.is_some_and(|rfc| !rfc.has_section(&mention.section)) {
+                    let place = format!("{}:{}", source.path, number + 1);
+                    let (rfc, section) = (mention.rfc, mention.section);
+                    faults.push(format!("{place}: RFC {rfc} has no section {section}"));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+}
+
+#[test]
+fn the_list_of_requirements_is_up_to_date() {
+    let fresh = citations::requirements(&cited(), &filed_exceptions(), &citations::stored());
+    let path = source::root().join("docs/requirements.md");
+    if std::env::var_os("TSSH_BLESS").is_some() {
+        fs::write(&path, fresh).expect("write the list of requirements");
+        return;
+    }
+    let committed = fs::read_to_string(path).unwrap_or_default();
+    let differing = fresh.lines().zip(committed.lines()).find(|(fresh, old)| fresh != old);
+    assert!(
+        fresh == committed,
+        "docs/requirements.md is out of date: run \
+         `TSSH_BLESS=1 cargo test -p tssh-interop-tests --test citations`; first difference: \
+         {differing:?}"
+    );
+}

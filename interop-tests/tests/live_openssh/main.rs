@@ -1,0 +1,19 @@
+//! tssh and tsshd against OpenSSH, all on 127.0.0.1, with keys and folders made for the run.
+//!
+//! `TSSH_TEST_CLIENT=/usr/bin/ssh cargo test --test live_openssh` runs the client's half with
+//! stock ssh: the tests ask for nothing that OpenSSH does not do itself.
+
+#![forbid(unsafe_code)]
+
+mod algorithms;
+mod auth;
+mod errors;
+mod forwards;
+#[cfg(feature = "full")]
+mod full;
+mod hosts;
+mod login;
+mod server;
+mod shell;
+mod silence;
+mod support;

@@ -1,0 +1,15 @@
+//! tsshd with OpenSSH's ssh, scp and sftp as its clients, all on 127.0.0.1.
+//!
+//! What concerns algorithms and bulk is in `live_openssh/server.rs`; here is what a login and a
+//! session are like.
+
+#![forbid(unsafe_code)]
+
+mod command_line;
+mod embedded;
+mod forwards;
+mod limits;
+mod login;
+mod sessions;
+mod support;
+mod terminals;
