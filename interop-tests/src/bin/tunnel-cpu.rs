@@ -1,9 +1,10 @@
 //! CPU seconds per GiB of a client that carries bulk data through `-L`: tssh against ssh, the
 //! same server, the same cipher, interleaved in one run.
 //!
-//! `cargo run --release -p tssh-interop-tests --bin tunnel-cpu -- [MIB] [ROUNDS]`
+//! `cargo run --release -p tssh-interop-tests --bin tunnel-cpu -- [MIB] [ROUNDS] [--bar RATIO]`
 //!
-//! Needs Debian's openssh-server and openssh-client. What is carried is checked.
+//! Needs Debian's openssh-server and openssh-client. What is carried is checked. With a bar, the
+//! exit status is 1 when the median ratio of any row is above it.
 
 #![forbid(unsafe_code)]
 
@@ -11,6 +12,7 @@ use sha2::{Digest, Sha256};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use tssh_interop_tests::openssh::{Server, free_port};
 use tssh_interop_tests::pattern::{Pattern, hex};
@@ -35,10 +37,40 @@ struct Cost {
     speed: f64,
 }
 
-fn main() {
-    let mut words = std::env::args().skip(1);
-    let mib: u64 = words.next().and_then(|w| w.parse().ok()).unwrap_or(1024);
-    let rounds: usize = words.next().and_then(|w| w.parse().ok()).unwrap_or(5);
+/// What the command line asks for.
+struct Plan {
+    mib: u64,
+    rounds: usize,
+    /// The highest ratio of tssh's CPU time to ssh's that passes.
+    bar: Option<f64>,
+}
+
+impl Plan {
+    fn read(mut words: impl Iterator<Item = String>) -> Option<Self> {
+        let (mut numbers, mut bar) = (Vec::new(), None);
+        while let Some(word) = words.next() {
+            if word == "--bar" {
+                bar = Some(words.next()?.parse().ok().filter(|bar: &f64| *bar > 0.0)?);
+            } else {
+                numbers.push(word.parse().ok().filter(|number| *number > 0)?);
+            }
+        }
+        let (mib, rounds) = match numbers[..] {
+            [] => (1024, 5),
+            [mib] => (mib, 5),
+            [mib, rounds] => (mib, usize::try_from(rounds).ok()?),
+            _ => return None,
+        };
+        Some(Self { mib, rounds, bar })
+    }
+}
+
+fn main() -> ExitCode {
+    let Some(Plan { mib, rounds, bar }) = Plan::read(std::env::args().skip(1)) else {
+        eprintln!("usage: tunnel-cpu [MIB] [ROUNDS] [--bar RATIO]");
+        return ExitCode::from(2);
+    };
+    let mut ratios = Vec::new();
     let server = Server::with_lines(&[]);
     let clients = [PathBuf::from("/usr/bin/ssh"), tssh_binary()];
     println!("{mib} MiB each, {rounds} rounds; client CPU seconds per GiB");
@@ -51,9 +83,15 @@ fn main() {
                     costs.push(carry(client, &server, cipher, way, mib << 20));
                 }
             }
-            report(cipher, way, &costs);
+            ratios.push(report(cipher, way, &costs));
         }
     }
+    let Some(bar) = bar else { return ExitCode::SUCCESS };
+    // A ratio that is no number, for want of a measurable time, passes no bar.
+    let passed = ratios.iter().all(|ratio| *ratio <= bar);
+    let verdict = if passed { "every ratio is within" } else { "not every ratio is within" };
+    println!("{verdict} the bar of {bar:.2}x");
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// One transfer through a fresh client.
@@ -136,9 +174,10 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-fn report(cipher: &str, way: Way, costs: &[Vec<Cost>; 2]) {
+/// Prints one row; returns the median of tssh's CPU time over ssh's, round by round.
+fn report(cipher: &str, way: Way, costs: &[Vec<Cost>; 2]) -> f64 {
     let [ssh, tssh] = costs;
-    let ratios = ssh.iter().zip(tssh).map(|(a, b)| b.cpu / a.cpu).collect();
+    let ratio = median(ssh.iter().zip(tssh).map(|(a, b)| b.cpu / a.cpu).collect());
     let cpu = |costs: &[Cost]| median(costs.iter().map(|c| c.cpu).collect());
     let speed = |costs: &[Cost]| median(costs.iter().map(|c| c.speed).collect());
     let way = if way == Way::Up { "up" } else { "down" };
@@ -146,8 +185,9 @@ fn report(cipher: &str, way: Way, costs: &[Vec<Cost>; 2]) {
         "{cipher:<31} {way:<5} {:>7.2} {:>7.2} {:>5.2}x   {:.0} / {:.0}",
         cpu(ssh),
         cpu(tssh),
-        median(ratios),
+        ratio,
         speed(ssh),
         speed(tssh),
     );
+    ratio
 }
