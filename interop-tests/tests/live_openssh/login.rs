@@ -1,7 +1,7 @@
 //! Logging in and running a command.
 
 use crate::support::{MIB, lacks_openssh};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use tssh_interop_tests::openssh::{Server, program_path};
 use tssh_interop_tests::pattern::{Pattern, sha256_hex};
 use tssh_interop_tests::process::{PATIENCE, Process, run};
@@ -134,6 +134,37 @@ fn the_servers_banner_is_shown_on_standard_error() {
     tssh(&server, &[], &["true"]).expect_code(0).expect_stderr("Authorised users only.");
     let quiet = tssh(&server, &["-q"], &["true"]);
     assert_eq!(quiet.expect_code(0).stderr, "");
+}
+
+#[test]
+fn a_banner_that_nobody_reads_does_not_end_the_session() {
+    if lacks_openssh("login::a_banner_that_nobody_reads_does_not_end_the_session") {
+        return;
+    }
+    let folder = tssh_interop_tests::scratch::Scratch::new();
+    let banner = folder.write("banner", "Authorised users only.\n");
+    let server = Server::with_lines(&[&format!("Banner {}", banner.display())]);
+    let line = || client_command(&tssh_binary(), &server, &[], &["echo out; exit 3"]);
+    let check = |mut command: Command| {
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut process = Process::spawn_as_is(&mut command);
+        let status = process.wait_for_exit(PATIENCE).expect("an end");
+        assert!(process.stdout.wait_end(PATIENCE), "standard output ends");
+        assert_eq!((status.code(), process.stdout.text().as_str()), (Some(3), "out\n"));
+    };
+    // A pipe whose reader is gone.
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut broken = line();
+    broken.stderr(writer);
+    check(broken);
+    // No standard error at all.
+    let inner = line();
+    let mut closed = Command::new("/bin/sh");
+    closed.args(["-c", "exec \"$@\" 2>&-", "sh"]).arg(inner.get_program());
+    closed.args(inner.get_args()).env("HOME", server.folder().path());
+    closed.env_remove("SSH_AUTH_SOCK").stderr(Stdio::null());
+    check(closed);
 }
 
 #[test]
