@@ -47,13 +47,14 @@ pub fn is_server_stand_in() -> bool {
     std::env::var_os("TSSH_TEST_SERVER").is_some()
 }
 
-/// The folder of the binaries, built once in the profile and target folder of this very test.
+/// The folder of the binaries, built once in the profile and target folder of this very program.
 fn built() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
-        let test = std::env::current_exe().expect("the path of this test");
-        // TARGET/PROFILE/deps/TEST
-        let folder = test.ancestors().nth(2).expect("a profile's folder").to_owned();
+        let program = std::env::current_exe().expect("the path of this program");
+        // TARGET/PROFILE/deps/TEST, or TARGET/PROFILE/PROGRAM
+        let beside = program.ancestors().skip(1).find(|folder| !folder.ends_with("deps"));
+        let folder = beside.expect("a profile's folder").to_owned();
         let target = folder.parent().expect("a target folder");
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = Command::new(cargo);
