@@ -1,6 +1,6 @@
 //! Why a connection ended, in ssh's words, and the exit status that follows.
 
-use super::app::Shared;
+use super::shared::Shared;
 use crate::config::Settings;
 use crate::exit::OWN_FAILURE;
 use crate::log;

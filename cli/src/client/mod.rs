@@ -1,12 +1,14 @@
 //! One run of the client: from the command line to the exit status.
 //!
 //! [`session`] decides what is asked of the server once the user is logged in, [`app`] follows
-//! the events of the connection, [`worker`] answers the questions that need a human, a file or an
+//! the events of the connection, [`escapes`] does what is typed, [`worker`] answers the questions that need a human, a file or an
 //! agent, [`ending`] says why a connection ended.
 
 mod app;
 mod ending;
+mod escapes;
 mod session;
+mod shared;
 mod signals;
 mod worker;
 
@@ -18,8 +20,9 @@ use crate::connect::{Connected, connect};
 use crate::exit::{Fatal, OWN_FAILURE, Result, os_words};
 use crate::hostkey::HostKeyCheck;
 use crate::{cpu, log, stdio, terminal};
-use app::{Client, Shared};
+use app::Client;
 use session::Plan;
+use shared::Shared;
 use std::sync::Arc;
 use std::time::Duration;
 use tssh_connection::{ClientConfig, ConnectionConfig, Stack};

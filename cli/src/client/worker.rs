@@ -1,7 +1,7 @@
 //! Answers to the questions of a connection: they may take a human's time, so they are found
 //! beside the connection's task and handed to it.
 
-use super::app::Shared;
+use super::shared::Shared;
 use crate::auth::Authenticator;
 use crate::config::Settings;
 use crate::hostkey::{HostKeyCheck, Verdict};

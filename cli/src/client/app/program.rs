@@ -1,0 +1,163 @@
+//! The session: its channel, and what is asked for on it.
+
+use super::Client;
+use crate::client::escapes::EscapeKeys;
+use crate::client::session;
+use crate::escape::EscapeReader;
+use crate::exit::OWN_FAILURE;
+use crate::log;
+use crate::stdio::{StandardInput, StandardOutput};
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+use tssh_connection::{
+    ChannelEvent, ChannelKey, ChannelRequest, GlobalRequest, OpenFailure, RequestTag,
+};
+use tssh_forward::core::local::open_failed;
+use tssh_forward::driver::{Control, Endpoints, Handle, Input, Output};
+use tssh_transport::disconnect::DisconnectReason;
+
+impl Client {
+    pub(super) fn open_session(&mut self, control: &mut Control<'_>) {
+        if self.plan.program.is_none() {
+            log::debug1("Entering interactive session.");
+            return;
+        }
+        let opened = self
+            .endpoints(control)
+            .and_then(|endpoints| control.open_session(endpoints).map_err(|e| format!("{e}")));
+        match opened {
+            Ok(channel) => {
+                self.session = Some(channel);
+                log::debug1("Entering interactive session.");
+            }
+            Err(words) => {
+                log::error(format_args!("cannot open a session: {words}"));
+                self.shared.fail();
+                control.disconnect(DisconnectReason::ByApplication, "no session");
+            }
+        }
+    }
+
+    fn endpoints(&self, control: &mut Control<'_>) -> Result<Endpoints, String> {
+        let words = |error: std::io::Error| crate::exit::os_words(&error);
+        let input: Option<Input> = match (self.plan.stdin, self.plan.escape) {
+            (false, _) => None,
+            (true, None) => Some(Box::new(StandardInput::open().map_err(words)?)),
+            (true, Some(escape)) => {
+                let input = StandardInput::open().map_err(words)?;
+                let keys = EscapeKeys {
+                    escape,
+                    shared: Arc::clone(&self.shared),
+                    handle: control.handle(),
+                };
+                Some(Box::new(EscapeReader::new(input, escape, move |found| keys.act(found))))
+            }
+        };
+        let output: Output = Box::new(StandardOutput::open().map_err(words)?);
+        let error: Output = Box::new(StandardOutput::open_error().map_err(words)?);
+        Ok(Endpoints::split(input, Some(output)).with_error_output(error))
+    }
+
+    pub(super) fn channel(&mut self, event: ChannelEvent, control: &mut Control<'_>) {
+        match event {
+            ChannelEvent::Opened { channel } if Some(channel) == self.session => {
+                self.session_opened(channel, control);
+            }
+            ChannelEvent::OpenFailed { channel, reason, description }
+                if Some(channel) == self.session =>
+            {
+                log::error(open_failed(channel.index(), reason, &description));
+                self.shared.fail();
+                self.session_closed(control);
+            }
+            ChannelEvent::Request { request, .. } => self.session_request(&request),
+            ChannelEvent::RequestReply { tag, ok: false, channel } => {
+                self.request_refused(tag, channel, control);
+            }
+            ChannelEvent::OpenRequest { channel, .. } => {
+                // A client serves nobody.
+                let reason = OpenFailure::AdministrativelyProhibited;
+                let _ = control.refuse_open(channel, reason, "open failed");
+            }
+            _ => {}
+        }
+    }
+
+    /// Asks for everything at once; the server answers in order.
+    fn session_opened(&mut self, channel: ChannelKey, control: &mut Control<'_>) {
+        let Some(program) = self.plan.program.clone() else { return };
+        // Whoever takes over this connection later can open nothing more.
+        let _ = control.global_request(GlobalRequest::NoMoreSessions, false);
+        if self.plan.tty {
+            self.pty = control.request(channel, session::pty_request(), true).ok();
+            self.shared.enter_raw_mode();
+            follow_window(channel, control.handle());
+        }
+        for variable in session::environment(&self.settings) {
+            // The connection layer bounds how many requests may wait; a server takes them in
+            // silence, so a variable more or less is no reason to end.
+            if control.request(channel, variable, false).is_err() {
+                log::debug1("too many environment variables: the rest is not sent");
+                break;
+            }
+        }
+        log::debug1(format_args!("Sending {} request.", program.name()));
+        match control.request(channel, program.request(), true) {
+            Ok(tag) => self.program = Some(tag),
+            Err(error) => {
+                log::error(format_args!("cannot request the {}: {error}", program.name()));
+                self.shared.fail();
+                control.close(channel);
+            }
+        }
+    }
+
+    fn session_request(&self, request: &ChannelRequest) {
+        match request {
+            ChannelRequest::ExitStatus(status) => {
+                // The operating system keeps eight bits of an exit status.
+                let status = u8::try_from(status & 0xff).unwrap_or(OWN_FAILURE);
+                self.shared.state().exit_status = Some(status);
+            }
+            ChannelRequest::ExitSignal { name, core_dumped, message } => {
+                let core = if *core_dumped { " (core dumped)" } else { "" };
+                let message =
+                    if message.is_empty() { String::new() } else { format!(": {message}") };
+                let name = tssh_transport::text::printable(name.as_bytes(), 64);
+                log::info(format_args!("Remote command killed by signal {name}{core}{message}"));
+                self.shared.state().exit_status = Some(OWN_FAILURE);
+            }
+            _ => {}
+        }
+    }
+
+    fn request_refused(&self, tag: RequestTag, channel: ChannelKey, control: &mut Control<'_>) {
+        let index = channel.index();
+        if Some(tag) == self.pty {
+            log::error(format_args!("PTY allocation request failed on channel {index}"));
+            self.shared.leave_raw_mode();
+        }
+        if Some(tag) == self.program {
+            let name = self.plan.program.as_ref().map_or("session", |p| p.name());
+            log::error(format_args!("{name} request failed on channel {index}"));
+            self.shared.fail();
+            control.close(channel);
+        }
+    }
+}
+
+/// Tells the far side whenever the local terminal changes its size.
+fn follow_window(channel: ChannelKey, handle: Handle) {
+    let Ok(mut changes) = signal(SignalKind::window_change()) else { return };
+    tokio::spawn(async move {
+        while changes.recv().await.is_some() {
+            let change = move |control: &mut Control<'_>| {
+                // A session that is over has no window.
+                let _ = control.request(channel, session::window_change(), false);
+            };
+            if handle.call(change).await.is_err() {
+                break;
+            }
+        }
+    });
+}

@@ -1,0 +1,89 @@
+//! What is known about the connection outside its task.
+
+use crate::exit::OWN_FAILURE;
+use crate::log;
+use crate::terminal::{self, Mode};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tssh_connection::ChannelKey;
+
+/// What is known about the connection outside its task.
+#[derive(Default)]
+pub struct Shared {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) raw: Option<Mode>,
+    pub(super) had_terminal: bool,
+    pub(super) authenticated: bool,
+    pub(super) distrusted: bool,
+    pub(super) method: &'static str,
+    /// The remote command's.
+    pub(super) exit_status: Option<u8>,
+    /// A failure of our own whose reason was printed.
+    pub(super) failure: Option<u8>,
+    /// Forwarded connections that are open, for the list that `~#` and logging out show.
+    pub(super) forwarded: BTreeMap<ChannelKey, String>,
+}
+
+impl Shared {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives the terminal back the mode it was found in.
+    pub fn leave_raw_mode(&self) {
+        self.state().raw = None;
+    }
+
+    pub(super) fn enter_raw_mode(&self) {
+        // With -tt there may be no local terminal; then there is no mode to change.
+        let raw = terminal::raw(std::io::stdin()).ok();
+        let mut state = self.state();
+        state.raw = raw;
+        state.had_terminal = true;
+    }
+
+    /// The server's key was wrong, and the user goes on all the same.
+    pub fn distrust_server(&self) {
+        self.state().distrusted = true;
+    }
+
+    /// The method of the last attempt to log in.
+    pub fn set_method(&self, method: &'static str) {
+        self.state().method = method;
+    }
+
+    /// Whether the session had a terminal.
+    pub fn had_terminal(&self) -> bool {
+        self.state().had_terminal
+    }
+
+    /// Whether the user was logged in.
+    pub fn is_authenticated(&self) -> bool {
+        self.state().authenticated
+    }
+
+    /// The remote command's exit status.
+    pub fn exit_status(&self) -> Option<u8> {
+        self.state().exit_status
+    }
+
+    /// The status of a failure whose reason was printed.
+    pub fn failure(&self) -> Option<u8> {
+        self.state().failure
+    }
+
+    pub(super) fn fail(&self) {
+        self.state().failure = Some(OWN_FAILURE);
+    }
+
+    pub(super) fn list_forwarded(&self) {
+        log::info("The following connections are open:");
+        for (channel, text) in &self.state().forwarded {
+            log::info(format_args!("  #{} {text}", channel.index()));
+        }
+    }
+}
