@@ -6,6 +6,7 @@
 //! | [`openssh`] | sshd, ssh-agent and ssh-keygen with keys and folders made for the run |
 //! | [`tssh`] | the binaries under test, built once, and the command lines for them |
 //! | [`process`], [`terminal`] | child processes that are watched, waited for and always ended |
+//! | [`ports`] | ports that are promised before they are bound |
 //! | [`record`] | sessions with real OpenSSH, recorded for replay |
 //! | [`toys`], [`pattern`] | TCP services and the bytes that travel through forwards |
 //! | [`sim`] | a client and a server in one process, in virtual time, under seeded faults |
@@ -18,6 +19,7 @@
 pub mod citations;
 pub mod openssh;
 pub mod pattern;
+pub mod ports;
 pub mod process;
 pub mod record;
 pub mod scratch;

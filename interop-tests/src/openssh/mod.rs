@@ -4,9 +4,10 @@ mod agent;
 mod guest;
 mod server;
 
+pub use crate::ports::free_port;
 pub use agent::Agent;
 pub use guest::{GUEST_NAME, GUEST_PASSWORD, can_make_guests};
-pub use server::{Server, ServerOptions, free_port};
+pub use server::{Server, ServerOptions};
 
 use crate::process::run;
 use std::path::{Path, PathBuf};

@@ -1,14 +1,14 @@
 //! An SSH server on a free port of the loopback interface: OpenSSH's sshd, or tsshd.
 
 use super::{GUEST_NAME, KeyKind, guest, keygen, program_path, user_name, version};
+use crate::ports::free_port;
 use crate::process::{PATIENCE, Process};
 use crate::scratch::Scratch;
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Ports are found by binding and letting go, so another process may take one in between.
+/// A program that asks for a certain port, rather than any, may take a promised one in between.
 const PORT_ATTEMPTS: u32 = 8;
 
 /// What a test wants of its server.
@@ -194,16 +194,6 @@ fn listen(command: &Command) -> (Process, u16) {
         log = process.output();
     }
     panic!("{command:?} does not listen:\n{log}");
-}
-
-/// A port of 127.0.0.1 that nobody listens on at this moment.
-///
-/// # Panics
-/// When the system has none.
-#[must_use]
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("the address of a listener").port()
 }
 
 /// Configuration that every sshd of a test gets unless the test says otherwise.
