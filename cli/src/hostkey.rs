@@ -1,24 +1,30 @@
 //! Whether a server's key is the right one: what the files say, and whom to ask where they say
 //! nothing. The texts are ssh's; people and scripts know them.
 
+mod command;
+mod randomart;
+mod texts;
+
 use crate::config::Settings;
 use crate::config::options::{FingerprintHash, StrictHostKeyChecking};
+use crate::exit::Result;
 use crate::known_hosts::{self, Entry, Finding, KnownHosts};
 use crate::limits::CONFIRM_ROUNDS_MAX;
 use crate::log;
 use crate::prompt::{self, Echo};
+use command::{Asked, Reason};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use tssh_transport::key::{PublicKey, fingerprint};
 
-const BAR: &str = "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@";
-
 /// What comes of the check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// The key is right, or newly learnt.
+    /// The key is right: it was known, or a human said so.
     Accepted,
+    /// The key is new, and the settings say to take it.
+    Learnt,
     /// The key is wrong, and `StrictHostKeyChecking no` goes on all the same: without passwords
     /// and without forwards, which somebody in the middle could take.
     AcceptedUnsafely,
@@ -31,22 +37,48 @@ pub enum Verdict {
 pub struct HostKeyCheck {
     settings: Arc<Settings>,
     files: KnownHosts,
-    address: SocketAddr,
+    /// What `KnownHostsCommand` says about the host before a key of it was seen.
+    ordering: KnownHosts,
+    /// Where the server was reached; nothing where a proxy did that.
+    address: Option<SocketAddr>,
+}
+
+/// A key that is being checked, and what the messages call it.
+struct Shown<'a> {
+    key: &'a PublicKey,
+    blob: Vec<u8>,
+    kind: &'static str,
+    fingerprint: String,
+    /// The name that it is filed under.
+    name: String,
+    /// The address that it is filed under besides, where that is wanted.
+    ip: Option<String>,
 }
 
 impl HostKeyCheck {
-    /// Reads the files; `address` is where the server was reached.
-    #[must_use]
-    pub fn new(settings: Arc<Settings>, address: SocketAddr) -> Self {
+    /// Reads the files; `address` is where the server was reached, nothing behind a proxy.
+    ///
+    /// # Errors
+    /// A `KnownHostsCommand` that failed.
+    pub fn new(settings: Arc<Settings>, address: Option<SocketAddr>) -> Result<Self> {
         let files = settings.user_known_hosts.iter().chain(&settings.global_known_hosts);
         let files = KnownHosts::read(files);
-        Self { settings, files, address }
+        let mut ordering = KnownHosts::default();
+        if let Some(template) = &settings.known_hosts_command {
+            // As in ssh: here the host's name has neither port nor alias.
+            let name = &settings.host_name;
+            let text = command::run(&settings, template, Reason::Order, name, None)?;
+            ordering.add_text(&text, &Reason::Order.source());
+        }
+        Ok(Self { settings, files, ordering, address })
     }
 
     /// The host key algorithms to offer, known types first.
     #[must_use]
     pub fn preferred(&self, algorithms: &[String]) -> Vec<String> {
-        let mut types = self.files.key_types(&self.settings.key_name());
+        let name = self.settings.key_name();
+        let mut types = self.files.key_types(&name);
+        types.extend(self.ordering.key_types(&self.settings.host_name));
         if types.is_empty() {
             types = self.files.key_types(&self.settings.host_name);
         }
@@ -57,86 +89,170 @@ impl HostKeyCheck {
     #[must_use]
     pub fn check(&self, key: &PublicKey) -> Verdict {
         let blob = key.blob();
-        let name = self.settings.key_name();
-        log::debug1(format_args!(
-            "Server host key: {} {}",
-            key.key_type(),
-            self.fingerprint(&blob)
-        ));
+        let shown = Shown {
+            key,
+            kind: type_name(key),
+            fingerprint: fingerprint_of(&blob, self.settings.fingerprint_hash),
+            blob,
+            name: self.settings.key_name(),
+            ip: self.address_to_check(),
+        };
+        log::debug1(format_args!("Server host key: {} {}", key.key_type(), shown.fingerprint));
         if let PublicKey::Rsa(_) = key
             && key.bits() < self.settings.required_rsa_size
         {
             log::error(format_args!(
-                "Host key of {name} is an RSA key of {} bits; RequiredRSASize is {}",
+                "Host key of {} is an RSA key of {} bits; RequiredRSASize is {}",
+                shown.name,
                 key.bits(),
                 self.settings.required_rsa_size
             ));
             return Verdict::Refused;
         }
-        match self.files.find(&name, &blob) {
-            Finding::Known => {
-                log::debug1(format_args!(
-                    "Host '{name}' is known and matches the {} host key.",
-                    type_name(key)
-                ));
-                Verdict::Accepted
+        if let Some(alias) = &self.settings.host_key_alias {
+            log::debug1(format_args!("using hostkeyalias: {alias}"));
+        } else if self.settings.no_host_authentication_for_localhost && self.is_local() {
+            log::debug1("Forcing accepting of host key for loopback/localhost.");
+            return Verdict::Learnt;
+        }
+        self.check_known(&shown).unwrap_or_else(|fatal| {
+            fatal.report();
+            refused()
+        })
+    }
+
+    fn check_known(&self, shown: &Shown<'_>) -> Result<Verdict> {
+        let files = self.with_command(Reason::HostName, &shown.name, shown)?;
+        let host = files.find(&shown.name, &shown.blob);
+        let ip = match &shown.ip {
+            Some(ip) => Some(self.with_command(Reason::Address, ip, shown)?.find(ip, &shown.blob)),
+            None => None,
+        };
+        let verdict = match &host {
+            Finding::Known(entry) => self.known(shown, entry, ip.as_ref()),
+            Finding::Unknown => self.unknown(shown, &files, ip.as_ref()),
+            Finding::Changed(entry) => return Ok(self.changed(shown, entry, ip.as_ref())),
+            Finding::Revoked(_) => self.revoked(shown),
+        };
+        Ok(match &ip {
+            Some(Finding::Changed(entry)) if verdict != Verdict::Refused => {
+                self.address_differs(shown, &host, entry, verdict)
             }
-            Finding::Unknown => self.unknown(key, &blob, &name),
-            Finding::Changed(entry) => self.changed(key, &blob, &name, &entry),
-            Finding::Revoked(_) => self.revoked(key, &name),
+            _ => verdict,
+        })
+    }
+
+    /// The files, and what `KnownHostsCommand` says about this key.
+    fn with_command(&self, reason: Reason, name: &str, shown: &Shown<'_>) -> Result<KnownHosts> {
+        let mut files = self.files.clone();
+        if let Some(template) = &self.settings.known_hosts_command {
+            let asked = Asked {
+                key_type: shown.key.key_type(),
+                blob: &shown.blob,
+                fingerprint: &shown.fingerprint,
+            };
+            let text = command::run(&self.settings, template, reason, name, Some(asked))?;
+            files.add_text(&text, &reason.source());
+        }
+        Ok(files)
+    }
+
+    fn is_local(&self) -> bool {
+        self.address.is_some_and(|address| address.ip().is_loopback())
+    }
+
+    /// The address as a second name of the key: with `CheckHostIP`, and where the name is not an
+    /// address already.
+    fn address_to_check(&self) -> Option<String> {
+        let settings = &self.settings;
+        let address = self.address.filter(|_| settings.check_host_ip && !self.is_local())?;
+        let ip = address.ip().to_string();
+        (settings.host_name != ip).then(|| known_hosts::host_and_port(&ip, settings.port))
+    }
+
+    fn known(&self, shown: &Shown<'_>, entry: &Entry, ip: Option<&Finding>) -> Verdict {
+        let Shown { name, kind, fingerprint, .. } = shown;
+        log::debug1(format_args!("Host '{name}' is known and matches the {kind} host key."));
+        log::debug1(format_args!("Found key in {}", texts::place(entry)));
+        match (ip, &shown.ip) {
+            (Some(Finding::Unknown), Some(ip)) => self.learn_address(shown, ip),
+            _ if self.settings.visual_host_key => log::info(format_args!(
+                "Host key fingerprint is {fingerprint}\n{}",
+                picture(shown.key, self.settings.fingerprint_hash)
+            )),
+            _ => {}
+        }
+        Verdict::Accepted
+    }
+
+    fn learn_address(&self, shown: &Shown<'_>, ip: &str) {
+        let Some(file) = self.settings.user_known_hosts.first() else { return };
+        let (kind, hash) = (shown.kind, self.settings.hash_known_hosts);
+        match known_hosts::add(file, &[ip], shown.key.key_type(), &shown.blob, hash) {
+            Ok(()) => log::info(format_args!(
+                "Warning: Permanently added the {kind} host key for IP address '{ip}' to the \
+                 list of known hosts."
+            )),
+            Err(_) => log::info(format_args!(
+                "Failed to add the {kind} host key for IP address '{ip}' to the list of known \
+                 hosts ({}).",
+                file.display()
+            )),
         }
     }
 
-    fn fingerprint(&self, blob: &[u8]) -> String {
-        match self.settings.fingerprint_hash {
-            FingerprintHash::Sha256 => fingerprint::sha256(blob),
-            FingerprintHash::Md5 => fingerprint::md5(blob),
-        }
-    }
-
-    fn unknown(&self, key: &PublicKey, blob: &[u8], name: &str) -> Verdict {
+    fn unknown(&self, shown: &Shown<'_>, files: &KnownHosts, ip: Option<&Finding>) -> Verdict {
         let has_port = self.settings.host_key_alias.is_none() && self.settings.port != 22;
         // A host known without its port is known, and so is a key revoked without it.
         if has_port {
-            match self.files.find(&self.settings.host_name, blob) {
-                Finding::Known => {
+            log::debug1("checking without port identifier");
+            match files.find(&self.settings.host_name, &shown.blob) {
+                Finding::Known(_) => {
                     log::debug1("found matching key w/out port");
                     return Verdict::Accepted;
                 }
-                Finding::Revoked(_) => return self.revoked(key, name),
+                Finding::Revoked(_) => return self.revoked(shown),
                 Finding::Unknown | Finding::Changed(_) => {}
             }
         }
-        match self.settings.strict_host_key_checking {
+        let accepted = match self.settings.strict_host_key_checking {
             StrictHostKeyChecking::Yes => {
                 log::error(format_args!(
-                    "No {} host key is known for {name} and you have requested strict checking.",
-                    type_name(key)
+                    "No {} host key is known for {} and you have requested strict checking.",
+                    shown.kind, shown.name
                 ));
-                refused()
+                return refused();
             }
-            StrictHostKeyChecking::Ask if !self.confirm(key, blob, name) => refused(),
-            _ => {
-                self.learn(key, blob, name);
-                Verdict::Accepted
-            }
-        }
+            StrictHostKeyChecking::Ask if !self.confirm(shown, files) => return refused(),
+            StrictHostKeyChecking::Ask => Verdict::Accepted,
+            _ => Verdict::Learnt,
+        };
+        let with_address = matches!(ip, Some(Finding::Unknown));
+        self.learn(shown, shown.ip.as_deref().filter(|_| with_address));
+        accepted
     }
 
     /// The question of every first contact.
-    fn confirm(&self, key: &PublicKey, blob: &[u8], name: &str) -> bool {
+    fn confirm(&self, shown: &Shown<'_>, files: &KnownHosts) -> bool {
         if self.settings.batch_mode {
             return false;
         }
-        let address =
-            known_hosts::host_and_port(&self.address.ip().to_string(), self.settings.port);
-        let fingerprint = self.fingerprint(blob);
+        let address = match self.address {
+            Some(address) => {
+                known_hosts::host_and_port(&address.ip().to_string(), self.settings.port)
+            }
+            None => "<no hostip for proxy command>".to_owned(),
+        };
+        let Shown { name, kind, fingerprint, .. } = shown;
         let mut text = format!(
             "The authenticity of host '{name} ({address})' can't be established.\n\
-             {} key fingerprint is {fingerprint}.\n",
-            type_name(key)
+             {kind} key fingerprint is {fingerprint}.\n"
         );
-        let others: Vec<String> = self.files.other_names(blob).take(8).map(other_name).collect();
+        if self.settings.visual_host_key {
+            text.push_str(&picture(shown.key, self.settings.fingerprint_hash));
+            text.push('\n');
+        }
+        let others: Vec<String> = files.other_names(&shown.blob).take(8).map(other_name).collect();
         if others.is_empty() {
             text.push_str("This key is not known by any other names.\n");
         } else {
@@ -144,27 +260,19 @@ impl HostKeyCheck {
             text.push_str(&others.concat());
         }
         text.push_str("Are you sure you want to continue connecting (yes/no/[fingerprint])? ");
-        for _ in 0..CONFIRM_ROUNDS_MAX {
-            let Some(answer) = prompt::ask(&text, Echo::On) else { return false };
-            match answer.trim_matches([' ', '\t']) {
-                "" => return false,
-                no if no.eq_ignore_ascii_case("no") => return false,
-                yes if yes.eq_ignore_ascii_case("yes") => return true,
-                typed if typed == fingerprint => return true,
-                _ => "Please type 'yes', 'no' or the fingerprint: ".clone_into(&mut text),
-            }
-        }
-        false
+        ask(text, Some(fingerprint))
     }
 
-    fn learn(&self, key: &PublicKey, blob: &[u8], name: &str) {
+    fn learn(&self, shown: &Shown<'_>, ip: Option<&str>) {
         let Some(file) = self.settings.user_known_hosts.first() else { return };
         self.make_directory(file);
         let hash = self.settings.hash_known_hosts;
-        match known_hosts::add(file, name, key.key_type(), blob, hash) {
+        let names: Vec<&str> = [shown.name.as_str()].into_iter().chain(ip).collect();
+        match known_hosts::add(file, &names, shown.key.key_type(), &shown.blob, hash) {
             Ok(()) => log::info(format_args!(
-                "Warning: Permanently added '{name}' ({}) to the list of known hosts.",
-                type_name(key)
+                "Warning: Permanently added '{}' ({}) to the list of known hosts.",
+                names.join(","),
+                shown.kind
             )),
             Err(error) => log::info(format_args!(
                 "Failed to add the host to the list of known hosts ({}): {}.",
@@ -191,25 +299,28 @@ impl HostKeyCheck {
         }
     }
 
-    fn changed(&self, key: &PublicKey, blob: &[u8], name: &str, entry: &Entry) -> Verdict {
-        let kind = type_name(key);
+    fn changed(&self, shown: &Shown<'_>, entry: &Entry, ip: Option<&Finding>) -> Verdict {
+        let Shown { name, kind, fingerprint, .. } = shown;
+        if let (Some(finding), Some(ip)) = (ip, &shown.ip) {
+            let (message, offending) = match finding {
+                Finding::Known(_) => ("is unchanged", None),
+                Finding::Unknown => ("is unknown", None),
+                Finding::Changed(entry) | Finding::Revoked(entry) => {
+                    ("has a different value", Some(entry))
+                }
+            };
+            log::error(texts::dns_spoofing(kind, name, ip, message));
+            if let Some(entry) = offending {
+                log::error(format_args!("Offending key for IP in {}", texts::place(entry)));
+            }
+        }
         let user_file = self.settings.user_known_hosts.first();
-        let file = entry.file.display();
+        log::error(texts::changed(kind, fingerprint));
         log::error(format_args!(
-            "{BAR}\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n{BAR}\n\
-             IT IS POSSIBLE THAT SOMEONE IS DOING SOMETHING NASTY!\n\
-             Someone could be eavesdropping on you right now (man-in-the-middle attack)!\n\
-             It is also possible that a host key has just been changed.\n\
-             The fingerprint for the {kind} key sent by the remote host is\n{}.\n\
-             Please contact your system administrator.\n\
-             Add correct host key in {} to get rid of this message.\n\
-             Offending {} key in {file}:{}\n  remove with:\n  \
-             ssh-keygen -f \"{file}\" -R \"{name}\"",
-            self.fingerprint(blob),
-            user_file.map_or_else(String::new, |file| file.display().to_string()),
-            type_name_of(&entry.line.key_type),
-            entry.line_number,
+            "Add correct host key in {} to get rid of this message.",
+            user_file.map_or_else(String::new, |file| file.display().to_string())
         ));
+        texts::log_offending(type_name_of(&entry.line.key_type), entry, name);
         if self.settings.strict_host_key_checking == StrictHostKeyChecking::No {
             return Verdict::AcceptedUnsafely;
         }
@@ -219,13 +330,9 @@ impl HostKeyCheck {
         refused()
     }
 
-    fn revoked(&self, key: &PublicKey, name: &str) -> Verdict {
-        let kind = type_name(key);
-        log::error(format_args!(
-            "{BAR}\n@       WARNING: REVOKED HOST KEY DETECTED!               @\n{BAR}\n\
-             The {kind} host key for {name} is marked as revoked.\n\
-             This could mean that a stolen key is being used to\nimpersonate this host."
-        ));
+    fn revoked(&self, shown: &Shown<'_>) -> Verdict {
+        let Shown { name, kind, .. } = shown;
+        log::error(texts::revoked(kind, name));
         if self.settings.strict_host_key_checking == StrictHostKeyChecking::No {
             return Verdict::AcceptedUnsafely;
         }
@@ -234,6 +341,79 @@ impl HostKeyCheck {
         ));
         refused()
     }
+
+    /// `CheckHostIP`: the name fits, and another key is known for the address.
+    fn address_differs(
+        &self,
+        shown: &Shown<'_>,
+        host: &Finding,
+        entry: &Entry,
+        verdict: Verdict,
+    ) -> Verdict {
+        let Shown { name, kind, ip, .. } = shown;
+        let ip = ip.as_deref().unwrap_or_default();
+        let mut text = format!(
+            "Warning: the {kind} host key for '{name}' differs from the key for the IP address \
+             '{ip}'\nOffending key for IP in {}",
+            texts::place(entry)
+        );
+        if let Finding::Known(entry) = host {
+            text.push_str(&format!("\nMatching host key in {}", texts::place(entry)));
+        }
+        match self.settings.strict_host_key_checking {
+            StrictHostKeyChecking::No => log::info(text),
+            StrictHostKeyChecking::Ask => {
+                text.push_str("\nAre you sure you want to continue connecting (yes/no)? ");
+                if self.settings.batch_mode || !ask(text, None) {
+                    return refused();
+                }
+            }
+            StrictHostKeyChecking::Yes | StrictHostKeyChecking::AcceptNew => {
+                log::info(text);
+                log::error("Exiting, you have requested strict checking.");
+                return refused();
+            }
+        }
+        verdict
+    }
+}
+
+/// Asks until the answer is yes, no or the fingerprint.
+fn ask(mut text: String, fingerprint: Option<&str>) -> bool {
+    for _ in 0..CONFIRM_ROUNDS_MAX {
+        let Some(answer) = prompt::ask(&text, Echo::On) else { return false };
+        match answer.trim_matches([' ', '\t']) {
+            "" => return false,
+            no if no.eq_ignore_ascii_case("no") => return false,
+            yes if yes.eq_ignore_ascii_case("yes") => return true,
+            typed if Some(typed) == fingerprint => return true,
+            _ => {
+                let or =
+                    if fingerprint.is_some() { ", 'no' or the fingerprint" } else { " or 'no'" };
+                text = format!("Please type 'yes'{or}: ");
+            }
+        }
+    }
+    false
+}
+
+/// The fingerprint of a blob in the form that the settings ask for.
+#[must_use]
+pub fn fingerprint_of(blob: &[u8], hash: FingerprintHash) -> String {
+    match hash {
+        FingerprintHash::Sha256 => fingerprint::sha256(blob),
+        FingerprintHash::Md5 => fingerprint::md5(blob),
+    }
+}
+
+/// `VisualHostKey`: the fingerprint as a picture.
+fn picture(key: &PublicKey, hash: FingerprintHash) -> String {
+    let blob = key.blob();
+    let (digest, name) = match hash {
+        FingerprintHash::Sha256 => (fingerprint::sha256_digest(&blob).to_vec(), "SHA256"),
+        FingerprintHash::Md5 => (fingerprint::md5_digest(&blob).to_vec(), "MD5"),
+    };
+    randomart::draw(&digest, type_name(key), key.bits(), name)
 }
 
 fn refused() -> Verdict {

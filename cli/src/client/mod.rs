@@ -1,8 +1,8 @@
 //! One run of the client: from the command line to the exit status.
 //!
 //! [`session`] decides what is asked of the server once the user is logged in, [`app`] follows
-//! the events of the connection, [`escapes`] does what is typed, [`worker`] answers the questions that need a human, a file or an
-//! agent, [`ending`] says why a connection ended.
+//! the events of the connection, [`escapes`] does what is typed, [`worker`] answers the questions
+//! that need a human, a file or an agent, [`ending`] says why a connection ended.
 
 mod app;
 mod ending;
@@ -97,7 +97,7 @@ async fn log_in(settings: Settings, plan: Plan) -> Result<u8> {
     // Small packets leave at once; the driver batches by itself. Where the option is refused the
     // connection still works.
     let _ = stream.set_nodelay(true);
-    let check = HostKeyCheck::new(Arc::clone(&settings), address);
+    let check = HostKeyCheck::new(Arc::clone(&settings), Some(address))?;
     let stack = stack(&settings, &check)?;
     let shared = Arc::new(Shared::default());
     let questions = worker::start(Arc::clone(&settings), check, Arc::clone(&shared));
@@ -115,10 +115,12 @@ async fn log_in(settings: Settings, plan: Plan) -> Result<u8> {
 
 fn stack(settings: &Settings, check: &HostKeyCheck) -> Result<Stack> {
     let mut algorithms = Algorithms::default_for(Side::Client, cpu::has_aes());
-    algorithms.host_key = match &settings.host_key_algorithms {
-        Some(list) => list.clone(),
-        None => check.preferred(&algorithms.host_key),
-    };
+    if let Some(list) = &settings.host_key_algorithms {
+        algorithms.host_key.clone_from(list);
+    }
+    if settings.order_host_key_algorithms {
+        algorithms.host_key = check.preferred(&algorithms.host_key);
+    }
     let replace = |list: &mut Vec<String>, named: &Option<Vec<String>>| {
         if let Some(named) = named {
             list.clone_from(named);

@@ -54,7 +54,7 @@ async fn work(
                 let check = Arc::clone(&check);
                 let verdict = tokio::task::spawn_blocking(move || check.check(&key)).await;
                 match verdict {
-                    Ok(Verdict::Accepted) => Some(Answer::HostKey(true)),
+                    Ok(Verdict::Accepted | Verdict::Learnt) => Some(Answer::HostKey(true)),
                     Ok(Verdict::AcceptedUnsafely) => {
                         authenticator.distrust_server();
                         shared.distrust_server();

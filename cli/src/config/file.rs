@@ -137,7 +137,10 @@ impl<'a> Reader<'a> {
         if rest.is_empty() {
             return Err(Fault::Bad(format!("no argument after keyword \"{name}\"")));
         }
-        let words = split_arguments(rest).map_err(|fault| Fault::Bad(fault.to_owned()))?;
+        let words = match &keyword.kind {
+            Kind::Rest(_) => vec![rest.to_owned()],
+            _ => split_arguments(rest).map_err(|fault| Fault::Bad(fault.to_owned()))?,
+        };
         match (&keyword.kind, keyword.name) {
             (Kind::Structure, "host") => *active = self.host_block(&words) && !self.never,
             (Kind::Structure, "match") => *active = self.match_block(&words)? && !self.never,

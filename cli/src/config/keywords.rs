@@ -23,6 +23,8 @@ pub enum Kind {
     Flag(fn(&mut Options) -> &mut Option<bool>),
     /// One word.
     Text(fn(&mut Options) -> &mut Option<String>),
+    /// The rest of the line as it stands, quotes and all: a command for somebody else to cut.
+    Rest(fn(&mut Options) -> &mut Option<String>),
     /// Several words, set as a whole.
     Texts(fn(&mut Options) -> &mut Option<Vec<String>>),
     /// A number of at least 0.
@@ -58,7 +60,7 @@ const fn row(name: &'static str, kind: Kind) -> Keyword {
 }
 
 use Kind::{
-    Algorithms, Alias, Choice, Flag, Harmless, NotBuilt, Number, Other, Refused, Seconds,
+    Algorithms, Alias, Choice, Flag, Harmless, NotBuilt, Number, Other, Refused, Rest, Seconds,
     Structure, Text, Texts,
 };
 
@@ -78,7 +80,7 @@ pub static KEYWORDS: &[Keyword] = &[
     row("certificatefile", NotBuilt),
     row("challengeresponseauthentication", Alias("kbdinteractiveauthentication")),
     row("channeltimeout", NotBuilt),
-    row("checkhostip", Harmless),
+    row("checkhostip", Flag(|o| &mut o.check_host_ip)),
     row("cipher", Harmless),
     row("ciphers", Algorithms(List::Cipher, "SSH2 cipher spec", |o| &mut o.ciphers)),
     row("clearallforwardings", Flag(|o| &mut o.clear_all_forwardings)),
@@ -131,14 +133,14 @@ pub static KEYWORDS: &[Keyword] = &[
     row("kbdinteractivedevices", Harmless),
     row("keepalive", Alias("tcpkeepalive")),
     row("kexalgorithms", Algorithms(List::Kex, "SSH2 KexAlgorithms", |o| &mut o.kex_algorithms)),
-    row("knownhostscommand", Refused),
+    row("knownhostscommand", Rest(|o| &mut o.known_hosts_command)),
     row("localcommand", Harmless),
     row("localforward", Other(local_forward)),
     row("loglevel", Other(log_level)),
     row("logverbose", Harmless),
     row("macs", Algorithms(List::Mac, "SSH2 MAC spec", |o| &mut o.macs)),
     row("match", Structure),
-    row("nohostauthenticationforlocalhost", NotBuilt),
+    row("nohostauthenticationforlocalhost", Flag(|o| &mut o.no_host_authentication_for_localhost)),
     row("numberofpasswordprompts", Number(|o| &mut o.number_of_password_prompts)),
     row("obscurekeystroketiming", Harmless),
     row("passwordauthentication", Flag(|o| &mut o.password_authentication)),
@@ -192,7 +194,7 @@ pub static KEYWORDS: &[Keyword] = &[
     row("usersh", Harmless),
     row("verifyhostkeydns", Harmless),
     row("versionaddendum", Harmless),
-    row("visualhostkey", Harmless),
+    row("visualhostkey", Flag(|o| &mut o.visual_host_key)),
     row("warnweakcrypto", Harmless),
     row("xauthlocation", Harmless),
 ];
@@ -220,6 +222,8 @@ impl Keyword {
                 set(field(o), flag, active);
             }
             Text(field) => set(field(o), argument(words)?, active),
+            // The reader of files hands the line over as one word.
+            Rest(field) => set(field(o), argument(words)?, active),
             Texts(field) => {
                 let texts: Vec<String> = words.drain(..).collect();
                 if texts.iter().any(String::is_empty) {

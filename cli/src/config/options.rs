@@ -74,6 +74,7 @@ pub struct Options {
     pub address_family: Option<AddressFamily>,
     pub batch_mode: Option<bool>,
     pub bind_address: Option<String>,
+    pub check_host_ip: Option<bool>,
     pub ciphers: Option<String>,
     pub clear_all_forwardings: Option<bool>,
     pub compression: Option<bool>,
@@ -95,9 +96,11 @@ pub struct Options {
     pub ignore_unknown: Option<String>,
     pub kbd_interactive_authentication: Option<bool>,
     pub kex_algorithms: Option<String>,
+    pub known_hosts_command: Option<String>,
     pub local_forward: Vec<LocalForward>,
     pub log_level: Option<Level>,
     pub macs: Option<String>,
+    pub no_host_authentication_for_localhost: Option<bool>,
     pub number_of_password_prompts: Option<u32>,
     pub password_authentication: Option<bool>,
     pub port: Option<u16>,
@@ -117,6 +120,7 @@ pub struct Options {
     pub tcp_keep_alive: Option<bool>,
     pub user: Option<String>,
     pub user_known_hosts_file: Option<Vec<String>>,
+    pub visual_host_key: Option<bool>,
 }
 
 /// One `IdentityFile` line or `-i` option.

@@ -60,6 +60,12 @@ pub struct Settings {
     pub global_known_hosts: Vec<PathBuf>,
     pub host_key_alias: Option<String>,
     pub hash_known_hosts: bool,
+    pub check_host_ip: bool,
+    /// A command that yields known host keys, as written: its arguments are cut and their tokens
+    /// filled in where it runs.
+    pub known_hosts_command: Option<String>,
+    pub no_host_authentication_for_localhost: bool,
+    pub visual_host_key: bool,
     pub fingerprint_hash: FingerprintHash,
     pub local_forwards: Vec<LocalForward>,
     pub gateway_ports: bool,
@@ -69,6 +75,9 @@ pub struct Settings {
     pub macs: Option<Vec<String>>,
     pub kex_algorithms: Option<Vec<String>>,
     pub host_key_algorithms: Option<Vec<String>>,
+    /// Whether the types that are known for the host come first: not where somebody gave the
+    /// whole list, or put names in front.
+    pub order_host_key_algorithms: bool,
     pub compression: bool,
     pub rekey_limit: RekeyLimit,
     pub request_tty: RequestTty,
@@ -174,6 +183,12 @@ impl Settings {
             global_known_hosts: Vec::new(),
             host_key_alias: o.host_key_alias.clone(),
             hash_known_hosts: o.hash_known_hosts.unwrap_or(false),
+            check_host_ip: o.check_host_ip.unwrap_or(false),
+            known_hosts_command: not_none(&o.known_hosts_command),
+            no_host_authentication_for_localhost: o
+                .no_host_authentication_for_localhost
+                .unwrap_or(false),
+            visual_host_key: o.visual_host_key.unwrap_or(false),
             fingerprint_hash: o.fingerprint_hash.unwrap_or_default(),
             local_forwards: if cleared { Vec::new() } else { o.local_forward.clone() },
             gateway_ports: o.gateway_ports.unwrap_or(false),
@@ -182,6 +197,10 @@ impl Settings {
             macs: None,
             kex_algorithms: None,
             host_key_algorithms: None,
+            order_host_key_algorithms: o
+                .host_key_algorithms
+                .as_ref()
+                .is_none_or(|list| list.starts_with(['+', '-'])),
             compression: o.compression.unwrap_or(false),
             rekey_limit: o.rekey_limit.unwrap_or_default(),
             request_tty: o.request_tty.unwrap_or_default(),
@@ -194,6 +213,24 @@ impl Settings {
         }
     }
 
+    /// What one `%` token stands for in the commands of this connection.
+    ///
+    /// # Errors
+    /// A token that does not exist.
+    pub fn expand_token(&self, token: char) -> std::result::Result<String, String> {
+        let local_host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let tokens = Tokens {
+            account: &self.account,
+            local_host: &local_host,
+            original: &self.host,
+            host: &self.host_name,
+            key_alias: self.host_key_alias.as_deref().unwrap_or(&self.host),
+            port: self.port,
+            user: &self.user,
+        };
+        tokens.expand(&format!("%{token}"))
+    }
+
     /// The name that the host's key is filed under: the alias, `host`, or `[host]:port`.
     #[must_use]
     pub fn key_name(&self) -> String {
@@ -202,6 +239,11 @@ impl Settings {
             None => crate::known_hosts::host_and_port(&self.host_name, self.port),
         }
     }
+}
+
+/// A value that `none` switches off.
+fn not_none(text: &Option<String>) -> Option<String> {
+    text.clone().filter(|text| !text.eq_ignore_ascii_case("none"))
 }
 
 /// The methods to try: preferred ones that are built and not switched off.

@@ -22,8 +22,10 @@ pub fn host_and_port(host: &str, port: u16) -> String {
 /// One line of a file, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The file.
+    /// The file; for what a command printed, a name that says so.
     pub file: PathBuf,
+    /// Whether it stands in a file, where somebody can take it out.
+    pub in_file: bool,
     /// Line number, from 1.
     pub line_number: usize,
     /// What it says.
@@ -33,8 +35,8 @@ pub struct Entry {
 /// What the files say about a host's key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
-    /// The key is known for this host.
-    Known,
+    /// The key is known for this host: by this line.
+    Known(Entry),
     /// Nothing is known about the host.
     Unknown,
     /// Another key is known for the host: this line.
@@ -56,13 +58,14 @@ impl KnownHosts {
     pub fn read<'p>(files: impl IntoIterator<Item = &'p PathBuf>) -> Self {
         let mut entries = Vec::new();
         for file in files {
-            for (index, text) in lines(file).into_iter().enumerate() {
-                if let Some(line) = Line::parse(&text) {
-                    entries.push(Entry { file: file.clone(), line_number: index + 1, line });
-                }
-            }
+            entries.extend(parse(&text_of(file), file, true));
         }
         Self { entries }
+    }
+
+    /// Adds what a command printed; `source` names the command in messages.
+    pub fn add_text(&mut self, text: &str, source: &str) {
+        self.entries.extend(parse(text, Path::new(source), false));
     }
 
     /// Looks up the key `blob` of the host filed under `name`.
@@ -77,7 +80,8 @@ impl KnownHosts {
             match entry.line.marker {
                 Marker::Revoked if same => return Finding::Revoked(entry.clone()),
                 Marker::Revoked | Marker::CertAuthority => {}
-                Marker::None if same => finding = Finding::Known,
+                Marker::None if same && matches!(finding, Finding::Known(_)) => {}
+                Marker::None if same => finding = Finding::Known(entry.clone()),
                 // ssh has forgotten DSA, and so has this program.
                 Marker::None if entry.line.key_type == "ssh-dss" => {}
                 Marker::None if finding == Finding::Unknown => {
@@ -123,15 +127,22 @@ pub fn prefer_known(algorithms: &[String], known_types: &[&str]) -> Vec<String> 
     first
 }
 
-fn lines(file: &Path) -> Vec<String> {
+fn parse<'a>(text: &'a str, file: &'a Path, in_file: bool) -> impl Iterator<Item = Entry> + 'a {
+    text.lines().enumerate().filter_map(move |(index, text)| {
+        let line = Line::parse(text)?;
+        Some(Entry { file: file.to_owned(), in_file, line_number: index + 1, line })
+    })
+}
+
+fn text_of(file: &Path) -> String {
     let mut bytes = Vec::new();
     let opened = std::fs::File::open(file).map(|f| f.take(FILE_BYTES_MAX));
     match opened.and_then(|mut f| f.read_to_end(&mut bytes)) {
-        Ok(_) => String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect(),
+        Ok(_) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) => {
             let words = crate::exit::os_words(&error);
             crate::log::debug3(format_args!("{}: {words}", file.display()));
-            Vec::new()
+            String::new()
         }
     }
 }

@@ -13,19 +13,20 @@ use tssh_transport::key::base64;
 /// lost line costs one question, a hanging login costs more.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
 
-/// Adds the key `blob` (of type `key_type`) of the host filed under `name`.
+/// Adds the key `blob` (of type `key_type`) of the host filed under `names`: one line, or one for
+/// each name where they are hashed.
 ///
 /// # Errors
 /// What the operating system said; the file is then as it was.
-pub fn add(file: &Path, name: &str, key_type: &str, blob: &[u8], hash: bool) -> io::Result<()> {
-    let name = if hash {
-        let mut salt = [0; 20];
-        getrandom::fill(&mut salt).map_err(|_| io::Error::other("no entropy"))?;
-        hashed(name, &salt)
-    } else {
-        name.to_lowercase()
-    };
-    let line = format!("{name} {key_type} {}\n", base64::encode(blob));
+pub fn add(file: &Path, names: &[&str], key_type: &str, blob: &[u8], hash: bool) -> io::Result<()> {
+    let key = base64::encode(blob);
+    let mut line = String::new();
+    for name in if hash { names.to_vec() } else { Vec::new() } {
+        line.push_str(&format!("{} {key_type} {key}\n", hashed_anew(name)?));
+    }
+    if !hash {
+        line = format!("{} {key_type} {key}\n", names.join(",").to_lowercase());
+    }
     // A symbolic link stays one: what it points to is replaced.
     let file = match std::fs::canonicalize(file) {
         Ok(file) => file,
@@ -47,6 +48,13 @@ pub fn add(file: &Path, name: &str, key_type: &str, blob: &[u8], hash: bool) -> 
         Err(error) if only_in_place(error.kind()) => append(&file, &line),
         other => other,
     }
+}
+
+/// `name` as a hashed name with a salt of its own.
+fn hashed_anew(name: &str) -> io::Result<String> {
+    let mut salt = [0; 20];
+    getrandom::fill(&mut salt).map_err(|_| io::Error::other("no entropy"))?;
+    Ok(hashed(name, &salt))
 }
 
 const fn only_in_place(kind: io::ErrorKind) -> bool {

@@ -12,6 +12,7 @@ mod forwards;
 #[cfg(feature = "full")]
 mod full;
 mod hosts;
+mod known_hosts;
 mod login;
 mod server;
 mod shell;

@@ -7,6 +7,18 @@ use core::fmt::Write as _;
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
+/// The SHA-256 digest of a key blob.
+#[must_use]
+pub fn sha256_digest(blob: &[u8]) -> [u8; 32] {
+    Sha256::digest(blob).into()
+}
+
+/// The MD5 digest of a key blob.
+#[must_use]
+pub fn md5_digest(blob: &[u8]) -> [u8; 16] {
+    Md5::digest(blob).into()
+}
+
 /// `SHA256:` and the unpadded base64 of the digest of a key blob, as `ssh-keygen -l` prints it.
 #[must_use]
 pub fn sha256(blob: &[u8]) -> String {
