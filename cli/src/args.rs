@@ -44,6 +44,8 @@ pub struct Arguments {
     pub command: Option<String>,
     /// `-t` was given this often.
     pub tty_flags: u32,
+    /// `-v` was given this often.
+    pub verbosity: u32,
 }
 
 /// The state of reading.
@@ -86,6 +88,7 @@ pub fn parse(words: &[String], account: &Account) -> Result<Invocation> {
         log_file: parser.log_file,
         command,
         tty_flags: parser.tty_flags,
+        verbosity: parser.verbosity,
     })))
 }
 
@@ -223,6 +226,7 @@ impl Parser<'_> {
             'E' => self.log_file = Some(PathBuf::from(value)),
             'F' => self.config_file = Some(PathBuf::from(value)),
             'i' => self.identity(value),
+            'J' => self.jump(value)?,
             'l' => first(&mut o.user),
             'L' => {
                 let bad = format!("Bad local forwarding specification '{value}'");
@@ -246,6 +250,22 @@ impl Parser<'_> {
             other => return Err(not_built(other)),
         }
         Ok(())
+    }
+
+    fn jump(&mut self, chain: &str) -> Result<()> {
+        use crate::config::options::Proxy;
+        let fault = match self.options.proxy {
+            Some(Proxy::Jump(_)) => {
+                "Only a single -J option is permitted (use commas to separate multiple jump hops)"
+            }
+            Some(Proxy::Command(_)) => "Cannot specify -J with ProxyCommand",
+            None if !crate::proxy::is_chain(chain) => "Invalid -J argument",
+            None => {
+                self.options.proxy = Some(Proxy::Jump(chain.to_owned()));
+                return Ok(());
+            }
+        };
+        Err(Fatal::usage(fault))
     }
 
     /// `-i`: a file that is not there is mentioned and passed over.
@@ -319,10 +339,11 @@ pub(crate) fn check_destination(host: &str, user: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-type Destination = (Option<String>, String, Option<u16>);
+/// User, host and port of a destination.
+pub(crate) type Destination = (Option<String>, String, Option<u16>);
 
 /// `[user@]host[:port]` of a URI, percent-encoding undone in the user's name.
-fn from_uri(uri: &str) -> Option<Destination> {
+pub(crate) fn from_uri(uri: &str) -> Option<Destination> {
     let uri = uri.strip_suffix('/').unwrap_or(uri);
     if uri.contains('/') {
         return None;

@@ -5,29 +5,54 @@ use crate::config::options::AddressFamily;
 use crate::exit::{Fatal, Result, os_words};
 use crate::limits::ADDRESSES_MAX;
 use crate::log;
+use crate::proxy::{Opened, ProxyChild, Route, Stream};
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
 /// Pause between two rounds over all addresses (`ConnectionAttempts`), as in ssh.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// A connection to the server.
-#[derive(Debug)]
 pub struct Connected {
     /// The socket.
-    pub stream: TcpStream,
-    /// Where it leads.
-    pub address: SocketAddr,
+    pub stream: Socket,
+    /// Where it leads; nothing is known where a proxy carries it.
+    pub address: Option<SocketAddr>,
+    /// The proxy, which ends when this is dropped.
+    pub proxy: Option<ProxyChild>,
     /// What is left of `ConnectTimeout` for the key exchange.
     pub time_left: Option<Duration>,
 }
 
-/// Connects to the server that the settings name.
+/// The stream that carries the connection.
+pub enum Socket {
+    /// Our own.
+    Tcp(TcpStream),
+    /// A proxy's.
+    Proxy(Box<dyn Stream>),
+}
+
+/// Connects to the server that the settings name, or has somebody else do it: then no name is
+/// looked up here.
 ///
 /// # Errors
-/// ssh's line about the last address that was tried, or about the name.
-pub async fn connect(settings: &Settings) -> Result<Connected> {
+/// ssh's line about the last address that was tried, or about the name, or about the proxy.
+pub async fn connect(settings: &Settings, route: &Route) -> Result<Connected> {
+    let Some(opened) = route.open().await? else { return direct(settings).await };
+    let Opened { stream, peer, child } = opened;
+    Ok(Connected {
+        stream: Socket::Proxy(stream),
+        address: peer,
+        proxy: child,
+        time_left: settings.connect_timeout,
+    })
+}
+
+async fn direct(settings: &Settings) -> Result<Connected> {
     let addresses = resolve(settings).await?;
     let mut last = String::from("failure");
     let mut deadline = None;
@@ -50,7 +75,11 @@ pub async fn connect(settings: &Settings) -> Result<Connected> {
                     log::debug1("Connection established.");
                     let left = |at: Instant| at.saturating_duration_since(Instant::now());
                     let time_left = deadline.map(left);
-                    return Ok(Connected { stream, address: *address, time_left });
+                    // Small packets leave at once; the driver batches by itself. Where the option
+                    // is refused the connection still works.
+                    let _ = stream.set_nodelay(true);
+                    let (stream, address) = (Socket::Tcp(stream), Some(*address));
+                    return Ok(Connected { stream, address, proxy: None, time_left });
                 }
                 Err(words) => {
                     let (ip, port) = (address.ip(), address.port());
@@ -125,6 +154,46 @@ async fn bind_address(bind: &str, target: SocketAddr) -> std::result::Result<IpA
         .ok_or_else(|| format!("bind address {bind} is of another address family"))
 }
 
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        match &mut *self {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Proxy(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        match &mut *self {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Proxy(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        match &mut *self {
+            Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Proxy(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        match &mut *self {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Proxy(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,7 +204,7 @@ mod tests {
         let mut options = Options::default();
         edit(&mut options);
         let settings = Settings::resolve(&options, host, &Account::current(), |_| Vec::new())?;
-        crate::test_support::block_on(connect(&settings))
+        crate::test_support::block_on(connect(&settings, &Route::Direct))
     }
 
     #[test]
@@ -143,22 +212,24 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let connected = try_connect("127.0.0.1", |o| o.port = Some(port)).unwrap();
-        assert_eq!((connected.address.port(), connected.time_left), (port, None));
+        assert_eq!(connected.address.unwrap().port(), port);
+        assert_eq!(connected.time_left, None);
         let bound = try_connect("127.0.0.1", |o| {
             o.port = Some(port);
             o.bind_address = Some("127.0.0.2".into());
             o.connect_timeout = Some(9);
         });
         let bound = bound.unwrap();
-        assert_eq!(bound.stream.local_addr().unwrap().ip().to_string(), "127.0.0.2");
+        let Socket::Tcp(tcp) = &bound.stream else { panic!("a proxy") };
+        assert_eq!(tcp.local_addr().unwrap().ip().to_string(), "127.0.0.2");
         assert!(bound.time_left.unwrap() <= Duration::from_secs(9));
         // A port that the kernel chose and that was let go may be another test's by then.
-        let refused = try_connect("127.0.0.1", |o| o.port = Some(1)).unwrap_err();
+        let refused = try_connect("127.0.0.1", |o| o.port = Some(1)).err().unwrap();
         let text = "ssh: connect to host 127.0.0.1 port 1: Connection refused";
         assert_eq!(refused.message, text);
         let family = try_connect("127.0.0.1", |o| o.address_family = Some(AddressFamily::Inet6));
         assert!(
-            family.unwrap_err().message.starts_with("ssh: Could not resolve hostname 127.0.0.1")
+            family.err().unwrap().message.starts_with("ssh: Could not resolve hostname 127.0.0.1")
         );
     }
 }

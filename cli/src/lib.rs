@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | [`args`] | what the command line asks for, by ssh's own rules |
 //! | [`config`] | what the configuration files add |
-//! | [`connect`] | which socket |
+//! | [`connect`], [`proxy`] | which socket, and who opens it |
 //! | [`known_hosts`], [`hostkey`] | whether the host key is the right one |
 //! | [`identity`], [`agent`], [`auth`] | with which key or password to log in |
 //! | [`terminal`], [`stdio`], [`prompt`] | the terminal and the three standard streams |
@@ -35,6 +35,7 @@ pub mod known_hosts;
 pub mod limits;
 pub mod log;
 pub mod prompt;
+pub mod proxy;
 pub mod server;
 pub mod server_auth;
 pub mod stdio;

@@ -106,7 +106,6 @@ fn what_is_not_built_is_named() {
     for words in [
         &["-R", "1:a:2", "h"][..],
         &["-D1080", "h"],
-        &["-J", "j", "h"],
         &["-A", "h"],
         &["-f", "h"],
         &["-X", "h"],

@@ -25,7 +25,7 @@ use tssh_transport::userauth::AuthEvent;
 pub struct Client {
     settings: Arc<Settings>,
     plan: Plan,
-    address: SocketAddr,
+    address: Option<SocketAddr>,
     shared: Arc<Shared>,
     questions: mpsc::Sender<Question>,
     session: Option<ChannelKey>,
@@ -52,11 +52,11 @@ impl Application for Client {
 }
 
 impl Client {
-    /// A client of the server at `address`.
+    /// A client of the server at `address`, or of one behind a proxy.
     pub fn new(
         settings: Arc<Settings>,
         plan: Plan,
-        address: SocketAddr,
+        address: Option<SocketAddr>,
         shared: Arc<Shared>,
         questions: mpsc::Sender<Question>,
     ) -> Self {
@@ -78,6 +78,7 @@ impl Client {
     fn protocol(&mut self, event: Event, control: &mut Control<'_>) {
         match event {
             Event::PeerIdentification(text) => {
+                self.shared.state().identified = true;
                 let software = text.strip_prefix("SSH-2.0-").unwrap_or(&text);
                 log::debug1(format_args!(
                     "Remote protocol version 2.0, remote software version {software}"
@@ -118,12 +119,12 @@ impl Client {
             state.authenticated = true;
             state.method
         };
-        log::verbose(format_args!(
-            "Authenticated to {} ([{}]:{}) using \"{method}\".",
-            self.settings.host_name,
-            self.address.ip(),
-            self.address.port()
-        ));
+        let way = match self.address {
+            Some(address) => format!("[{}]:{}", address.ip(), address.port()),
+            None => "via proxy".to_owned(),
+        };
+        let host = &self.settings.host_name;
+        log::verbose(format_args!("Authenticated to {host} ({way}) using \"{method}\"."));
         self.start_forwards(control);
         if self.forwards_pending == 0 {
             self.open_session(control);

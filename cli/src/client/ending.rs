@@ -9,7 +9,12 @@ use tssh_forward::{Ended, Wait};
 use tssh_transport::Error;
 
 /// Prints why the connection ended, unless it was meant to, and yields the exit status.
-pub fn status(settings: &Settings, shared: &Shared, address: SocketAddr, ended: Ended) -> u8 {
+pub fn status(
+    settings: &Settings,
+    shared: &Shared,
+    address: Option<SocketAddr>,
+    ended: Ended,
+) -> u8 {
     if let Some(status) = shared.failure() {
         return status;
     }
@@ -21,6 +26,11 @@ pub fn status(settings: &Settings, shared: &Shared, address: SocketAddr, ended: 
             shared.exit_status().unwrap_or(OWN_FAILURE)
         }
         ended => {
+            if !shared.is_identified()
+                && let Some(line) = no_banner(&ended)
+            {
+                log::error(line);
+            }
             for line in lines(settings, shared.is_authenticated(), address, &ended) {
                 log::error(line);
             }
@@ -29,13 +39,30 @@ pub fn status(settings: &Settings, shared: &Shared, address: SocketAddr, ended: 
     }
 }
 
+/// What ssh says first about a peer that is gone before it has said who it is.
+fn no_banner(ended: &Ended) -> Option<&'static str> {
+    match ended {
+        Ended::Protocol(Error::ConnectionClosed) => {
+            Some("kex_exchange_identification: Connection closed by remote host")
+        }
+        Ended::Socket(words) if words.starts_with("Connection reset") => {
+            Some("kex_exchange_identification: read: Connection reset by peer")
+        }
+        _ => None,
+    }
+}
+
 fn lines(
     settings: &Settings,
     authenticated: bool,
-    address: SocketAddr,
+    address: Option<SocketAddr>,
     ended: &Ended,
 ) -> Vec<String> {
-    let peer = format!("{} port {}", address.ip(), address.port());
+    let peer = match address {
+        Some(address) => format!("{} port {}", address.ip(), address.port()),
+        // ssh's words for a peer that a proxy hides, which scripts know.
+        None => "UNKNOWN port 65535".to_owned(),
+    };
     let host = &settings.host_name;
     match ended {
         Ended::Finished => Vec::new(),
@@ -82,7 +109,7 @@ mod tests {
         let options = Options { user: Some("u".into()), ..Options::default() };
         let settings =
             Settings::resolve(&options, "h", &Account::current(), |_| Vec::new()).unwrap();
-        lines(&settings, authenticated, "1.2.3.4:22".parse().unwrap(), &ended).join("\n")
+        lines(&settings, authenticated, "1.2.3.4:22".parse().ok(), &ended).join("\n")
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::config::{self, Settings};
 use crate::connect::{Connected, connect};
 use crate::exit::{Fatal, OWN_FAILURE, Result, os_words};
 use crate::hostkey::HostKeyCheck;
+use crate::proxy::Route;
 use crate::{cpu, log, stdio, terminal};
 use app::Client;
 use session::Plan;
@@ -35,7 +36,8 @@ use tssh_transport::{Side, Timestamp, TransportConfig};
 /// Runs the client and yields its exit status: the remote command's, or 255.
 #[must_use]
 pub fn main(arguments: Arguments) -> u8 {
-    let status = prepare(arguments).and_then(|(settings, plan)| start(settings, plan));
+    let status =
+        prepare(arguments).and_then(|(settings, plan, route)| start(settings, plan, route));
     terminal::restore_all();
     stdio::restore_all();
     status.unwrap_or_else(|fatal| {
@@ -45,7 +47,7 @@ pub fn main(arguments: Arguments) -> u8 {
 }
 
 /// Reads the configuration and decides what to do.
-fn prepare(arguments: Arguments) -> Result<(Settings, Plan)> {
+fn prepare(arguments: Arguments) -> Result<(Settings, Plan, Route)> {
     if let Some(path) = &arguments.log_file {
         log::set_file(path).map_err(|error| {
             let words = os_words(&error);
@@ -68,10 +70,11 @@ fn prepare(arguments: Arguments) -> Result<(Settings, Plan)> {
     let settings = Settings::resolve(&options, host, &account, default_list)?;
     log::set_level(settings.log_level);
     let plan = Plan::new(&settings, arguments.command)?;
-    Ok((settings, plan))
+    let route = Route::new(&settings, arguments.config_file.as_deref(), arguments.verbosity)?;
+    Ok((settings, plan, route))
 }
 
-fn start(settings: Settings, plan: Plan) -> Result<u8> {
+fn start(settings: Settings, plan: Plan, route: Route) -> Result<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -79,7 +82,7 @@ fn start(settings: Settings, plan: Plan) -> Result<u8> {
     let status = runtime.block_on(async {
         let mut signals = signals::Endings::listen()?;
         tokio::select! {
-            status = log_in(settings, plan) => status,
+            status = log_in(settings, plan, route) => status,
             number = signals.next() => {
                 log::verbose(format_args!("Killed by signal {number}."));
                 Ok(OWN_FAILURE)
@@ -91,13 +94,12 @@ fn start(settings: Settings, plan: Plan) -> Result<u8> {
     status
 }
 
-async fn log_in(settings: Settings, plan: Plan) -> Result<u8> {
+async fn log_in(settings: Settings, plan: Plan, route: Route) -> Result<u8> {
     let settings = Arc::new(settings);
-    let Connected { stream, address, time_left } = connect(&settings).await?;
-    // Small packets leave at once; the driver batches by itself. Where the option is refused the
-    // connection still works.
-    let _ = stream.set_nodelay(true);
-    let check = HostKeyCheck::new(Arc::clone(&settings), Some(address))?;
+    let connected = connect(&settings, &route).await?;
+    let Connected { stream, address, time_left, proxy } = connected;
+    let learnt_at = if route == Route::Direct { address } else { None };
+    let check = HostKeyCheck::new(Arc::clone(&settings), learnt_at)?;
     let stack = stack(&settings, &check)?;
     let shared = Arc::new(Shared::default());
     let questions = worker::start(Arc::clone(&settings), check, Arc::clone(&shared));
@@ -108,6 +110,7 @@ async fn log_in(settings: Settings, plan: Plan) -> Result<u8> {
     };
     let client = Client::new(Arc::clone(&settings), plan, address, Arc::clone(&shared), questions);
     let ended = run(stream, stack, client, options).await;
+    drop(proxy);
     // Before anything is printed: the terminal is as it was found.
     shared.leave_raw_mode();
     Ok(ending::status(&settings, &shared, address, ended))

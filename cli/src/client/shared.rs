@@ -17,6 +17,8 @@ pub struct Shared {
 pub(super) struct State {
     pub(super) raw: Option<Mode>,
     pub(super) had_terminal: bool,
+    /// The server has said who it is.
+    pub(super) identified: bool,
     pub(super) authenticated: bool,
     pub(super) distrusted: bool,
     pub(super) method: &'static str,
@@ -59,6 +61,11 @@ impl Shared {
     /// Whether the session had a terminal.
     pub fn had_terminal(&self) -> bool {
         self.state().had_terminal
+    }
+
+    /// Whether the server has said who it is.
+    pub fn is_identified(&self) -> bool {
+        self.state().identified
     }
 
     /// Whether the user was logged in.

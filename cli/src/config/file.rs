@@ -138,7 +138,7 @@ impl<'a> Reader<'a> {
             return Err(Fault::Bad(format!("no argument after keyword \"{name}\"")));
         }
         let words = match &keyword.kind {
-            Kind::Rest(_) => vec![rest.to_owned()],
+            Kind::Rest(_) | Kind::Line(_) => vec![rest.to_owned()],
             _ => split_arguments(rest).map_err(|fault| Fault::Bad(fault.to_owned()))?,
         };
         match (&keyword.kind, keyword.name) {

@@ -2,7 +2,7 @@
 
 use super::algorithms::{self, Kind as List};
 use super::options::{
-    AddressFamily, FingerprintHash, IdentityFile, Options, RequestTty, SessionType,
+    AddressFamily, FingerprintHash, IdentityFile, Options, Proxy, RequestTty, SessionType,
     StrictHostKeyChecking,
 };
 use super::values;
@@ -37,6 +37,8 @@ pub enum Kind {
     Choice(fn(&mut Options, &str, bool) -> bool),
     /// Anything else. Values are checked even in blocks that do not apply; then nothing is set.
     Other(fn(&mut Options, &mut Words, bool) -> Result<(), Complaint>),
+    /// The rest of the line as it stands, as one word, for what keeps it in a way of its own.
+    Line(fn(&mut Options, String, bool) -> Result<(), Complaint>),
     /// `Host`, `Match` and `Include`: the reader of files handles them.
     Structure,
     /// Known to ssh and without meaning for what is built: accepted in silence.
@@ -60,8 +62,8 @@ const fn row(name: &'static str, kind: Kind) -> Keyword {
 }
 
 use Kind::{
-    Algorithms, Alias, Choice, Flag, Harmless, NotBuilt, Number, Other, Refused, Rest, Seconds,
-    Structure, Text, Texts,
+    Algorithms, Alias, Choice, Flag, Harmless, Line, NotBuilt, Number, Other, Refused, Rest,
+    Seconds, Structure, Text, Texts,
 };
 
 /// Every keyword of OpenSSH 9 and 10, in alphabetical order.
@@ -150,9 +152,9 @@ pub static KEYWORDS: &[Keyword] = &[
     row("port", Other(port)),
     row("preferredauthentications", Text(|o| &mut o.preferred_authentications)),
     row("protocol", Harmless),
-    row("proxycommand", Refused),
-    row("proxyjump", Refused),
-    row("proxyusefdpass", Harmless),
+    row("proxycommand", Line(proxy_command)),
+    row("proxyjump", Line(proxy_jump)),
+    row("proxyusefdpass", Flag(|o| &mut o.proxy_use_fdpass)),
     row(
         "pubkeyacceptedalgorithms",
         Algorithms(List::Key, "key types", |o| &mut o.pubkey_accepted_algorithms),
@@ -250,6 +252,7 @@ impl Keyword {
                     return Err(unsupported(&word));
                 }
             }
+            Line(parse) => parse(o, argument(words)?, active)?,
             Other(parse) => parse(o, words, active)?,
             Alias(_) | Structure | Harmless | NotBuilt | Refused => words.clear(),
         }
@@ -404,6 +407,20 @@ fn port(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complain
     let word = argument(words)?;
     let port = values::port(&word).ok_or_else(|| format!("Bad port '{word}'."))?;
     set(&mut o.port, port, active);
+    Ok(())
+}
+
+/// The first of `ProxyCommand` and `ProxyJump` wins, whichever it is.
+fn proxy_command(o: &mut Options, line: String, active: bool) -> Result<(), Complaint> {
+    set(&mut o.proxy, Proxy::Command(line), active);
+    Ok(())
+}
+
+fn proxy_jump(o: &mut Options, line: String, active: bool) -> Result<(), Complaint> {
+    if !crate::proxy::is_chain(&line) {
+        return Err(format!("Invalid ProxyJump \"{line}\""));
+    }
+    set(&mut o.proxy, Proxy::Jump(line), active);
     Ok(())
 }
 

@@ -66,6 +66,15 @@ pub enum FingerprintHash {
     Md5,
 }
 
+/// `ProxyCommand` or `ProxyJump` (`-J`), whichever was said first; each may be `none`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proxy {
+    /// A program whose standard streams are the connection, as written.
+    Command(String),
+    /// The machines on the way, as written.
+    Jump(String),
+}
+
 /// Everything that was set, each by the first line that set it. Field names are those of the
 /// keywords in `ssh_config(5)`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -105,6 +114,8 @@ pub struct Options {
     pub password_authentication: Option<bool>,
     pub port: Option<u16>,
     pub preferred_authentications: Option<String>,
+    pub proxy: Option<Proxy>,
+    pub proxy_use_fdpass: Option<bool>,
     pub pubkey_accepted_algorithms: Option<String>,
     pub pubkey_authentication: Option<bool>,
     pub rekey_limit: Option<RekeyLimit>,

@@ -2,7 +2,7 @@
 
 use super::algorithms::{self, Kind as List};
 use super::options::{
-    AddressFamily, FingerprintHash, Options, RequestTty, SessionType, StrictHostKeyChecking,
+    AddressFamily, FingerprintHash, Options, Proxy, RequestTty, SessionType, StrictHostKeyChecking,
 };
 use super::tokens::{self, Tokens};
 use super::values::{EscapeChar, RekeyLimit};
@@ -40,6 +40,9 @@ pub struct Settings {
     pub account: Account,
     pub address_family: AddressFamily,
     pub bind_address: Option<String>,
+    /// Who makes the connection, where we do not.
+    pub proxy: Option<Proxy>,
+    pub proxy_use_fdpass: bool,
     pub connect_timeout: Option<Duration>,
     pub connection_attempts: u32,
     pub tcp_keep_alive: bool,
@@ -162,6 +165,8 @@ impl Settings {
             account: account.clone(),
             address_family: o.address_family.unwrap_or_default(),
             bind_address: o.bind_address.clone(),
+            proxy: proxy(o),
+            proxy_use_fdpass: o.proxy_use_fdpass.unwrap_or(false),
             connect_timeout: timeout(o.connect_timeout),
             connection_attempts: o.connection_attempts.unwrap_or(1).max(1),
             tcp_keep_alive: o.tcp_keep_alive.unwrap_or(true),
@@ -244,6 +249,14 @@ impl Settings {
 /// A value that `none` switches off.
 fn not_none(text: &Option<String>) -> Option<String> {
     text.clone().filter(|text| !text.eq_ignore_ascii_case("none"))
+}
+
+/// `none` in either keyword stands for no proxy, and for the other keyword's end.
+fn proxy(o: &Options) -> Option<Proxy> {
+    o.proxy.clone().filter(|proxy| {
+        let (Proxy::Command(text) | Proxy::Jump(text)) = proxy;
+        !text.eq_ignore_ascii_case("none")
+    })
 }
 
 /// The methods to try: preferred ones that are built and not switched off.

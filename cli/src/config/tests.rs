@@ -172,21 +172,31 @@ fn keywords_without_effect_are_accepted_or_refused_by_the_table() {
         "GSSAPIAuthentication yes",
         "IPQoS lowdelay",
         "ControlMaster auto",
-        "ProxyCommand none",
         "RemoteForward 1 a:2",
         "ForwardAgent yes",
         "UpdateHostKeys yes",
         "XAuthLocation /x",
-        "ProxyJump none",
     ] {
         assert!(read(line, "h").is_ok(), "{line}");
     }
-    for line in ["ProxyCommand nc %h %p", "ProxyJump j", "RevokedHostKeys /x"] {
-        assert!(read(line, "h").is_err(), "{line}");
-        assert!(read(&format!("Host other\n{line}"), "h").is_ok(), "{line}");
-    }
+    assert!(read("RevokedHostKeys /x", "h").is_err());
+    assert!(read("Host other\nRevokedHostKeys /x", "h").is_ok());
     let o = read("ChallengeResponseAuthentication no\nKbdInteractiveAuthentication yes", "h");
     assert_eq!(o.unwrap().kbd_interactive_authentication, Some(false));
+}
+
+#[test]
+fn the_first_word_on_a_proxy_wins() {
+    let proxy = |text: &str| read(text, "h").map(|o| o.proxy);
+    let command = |text: &str| Ok(Some(Proxy::Command(text.to_owned())));
+    assert_eq!(
+        proxy("ProxyCommand  nc -x \"a b\" %h # %p\nProxyJump j"),
+        command("nc -x \"a b\" %h # %p")
+    );
+    assert_eq!(proxy("Host x\nProxyJump j\nHost h\nProxyCommand=none"), command("none"));
+    let jump = Ok(Some(Proxy::Jump("u@a:1,b".to_owned())));
+    assert_eq!(proxy("ProxyJump u@a:1,b\nProxyCommand nc"), jump);
+    assert!(proxy("ProxyJump a,:").is_err());
 }
 
 #[test]

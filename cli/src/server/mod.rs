@@ -14,7 +14,7 @@ pub mod args;
 pub mod auth_log;
 pub mod background;
 pub mod config;
-mod descriptor;
+pub(crate) mod descriptor;
 pub mod host_keys;
 pub mod listener;
 pub mod log;

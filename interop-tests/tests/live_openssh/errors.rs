@@ -9,7 +9,7 @@ use tssh_interop_tests::process::{Finished, PATIENCE, run};
 use tssh_interop_tests::tssh::{tssh, tssh_binary};
 
 /// Runs the client without any server.
-fn alone(arguments: &[&str]) -> Finished {
+pub fn alone(arguments: &[&str]) -> Finished {
     let mut command = Command::new(tssh_binary());
     command.args(["-F", "none", "-o", "BatchMode=yes"]).args(arguments);
     run(command.env_remove("SSH_AUTH_SOCK").env("LC_ALL", "C"))

@@ -14,6 +14,7 @@ mod full;
 mod hosts;
 mod known_hosts;
 mod login;
+mod proxy;
 mod server;
 mod shell;
 mod silence;
