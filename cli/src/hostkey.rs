@@ -109,6 +109,11 @@ impl HostKeyCheck {
             ));
             return Verdict::Refused;
         }
+        if let Some(file) = &self.settings.revoked_host_keys
+            && revoked_by(file, &shown)
+        {
+            return refused();
+        }
         if let Some(alias) = &self.settings.host_key_alias {
             log::debug1(format_args!("using hostkeyalias: {alias}"));
         } else if self.settings.no_host_authentication_for_localhost && self.is_local() {
@@ -375,6 +380,26 @@ impl HostKeyCheck {
             }
         }
         verdict
+    }
+}
+
+/// Whether a file of revoked keys names the key, or cannot be relied on.
+fn revoked_by(file: &Path, shown: &Shown<'_>) -> bool {
+    let (key_type, fingerprint) = (shown.key.key_type(), &shown.fingerprint);
+    match crate::revoked::read(file) {
+        Ok(revoked) if !revoked.revokes_key(&shown.blob) => false,
+        Ok(_) => {
+            let file = file.display();
+            log::error(format_args!("Host key {key_type} {fingerprint} revoked by file {file}"));
+            true
+        }
+        Err(fault) => {
+            log::error(format_args!(
+                "Error checking host key {key_type} {fingerprint} in revoked keys file {}: {fault}",
+                file.display()
+            ));
+            true
+        }
     }
 }
 

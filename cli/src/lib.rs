@@ -36,6 +36,7 @@ pub mod limits;
 pub mod log;
 pub mod prompt;
 pub mod proxy;
+pub mod revoked;
 pub mod server;
 pub mod server_auth;
 pub mod stdio;

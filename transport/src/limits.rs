@@ -98,6 +98,11 @@ pub const RSA_BITS_MAX: u32 = 16_384;
 pub const BCRYPT_ROUNDS_MAX: u32 = 10_000;
 /// Bytes of a private key file: OpenSSH's bound.
 pub const KEY_FILE_BYTES_MAX: usize = 1024 * 1024;
+/// A file of revoked keys: room for some hundred thousand of them.
+pub const KRL_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Sections of a revocation list, nested ones included: ssh-keygen writes a few for each
+/// authority, each costs memory of its own.
+pub const KRL_SECTIONS_MAX: usize = 65_536;
 /// PBKDF2 rounds accepted in a private key file: OpenSSL's default is 2,048, the highest
 /// recommendation about a million, and this many take some seconds.
 pub const PBKDF2_ROUNDS_MAX: u32 = 10_000_000;

@@ -167,7 +167,7 @@ pub static KEYWORDS: &[Keyword] = &[
     row("remoteforward", NotBuilt),
     row("requesttty", Choice(request_tty)),
     row("requiredrsasize", Number(|o| &mut o.required_rsa_size)),
-    row("revokedhostkeys", Refused),
+    row("revokedhostkeys", Text(|o| &mut o.revoked_host_keys)),
     row("rhostsauthentication", Harmless),
     row("securitykeyprovider", Harmless),
     row("sendenv", Other(send_env)),

@@ -121,6 +121,7 @@ pub struct Options {
     pub rekey_limit: Option<RekeyLimit>,
     pub request_tty: Option<RequestTty>,
     pub required_rsa_size: Option<u32>,
+    pub revoked_host_keys: Option<String>,
     pub send_env: Vec<String>,
     pub server_alive_count_max: Option<u32>,
     pub server_alive_interval: Option<u32>,

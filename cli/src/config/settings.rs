@@ -68,6 +68,7 @@ pub struct Settings {
     /// filled in where it runs.
     pub known_hosts_command: Option<String>,
     pub no_host_authentication_for_localhost: bool,
+    pub revoked_host_keys: Option<PathBuf>,
     pub visual_host_key: bool,
     pub fingerprint_hash: FingerprintHash,
     pub local_forwards: Vec<LocalForward>,
@@ -139,6 +140,10 @@ impl Settings {
             identity_agent: paths.agent(o)?,
             user_known_hosts: paths.list(o.user_known_hosts_file.as_deref(), known)?,
             global_known_hosts: paths.list(o.global_known_hosts_file.as_deref(), system)?,
+            revoked_host_keys: match not_none(&o.revoked_host_keys) {
+                Some(text) => Some(paths.path(&text)?),
+                None => None,
+            },
             ciphers: list(List::Cipher, &o.ciphers),
             macs: list(List::Mac, &o.macs),
             kex_algorithms: list(List::Kex, &o.kex_algorithms),
@@ -193,6 +198,7 @@ impl Settings {
             no_host_authentication_for_localhost: o
                 .no_host_authentication_for_localhost
                 .unwrap_or(false),
+            revoked_host_keys: None,
             visual_host_key: o.visual_host_key.unwrap_or(false),
             fingerprint_hash: o.fingerprint_hash.unwrap_or_default(),
             local_forwards: if cleared { Vec::new() } else { o.local_forward.clone() },

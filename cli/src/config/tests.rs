@@ -179,8 +179,8 @@ fn keywords_without_effect_are_accepted_or_refused_by_the_table() {
     ] {
         assert!(read(line, "h").is_ok(), "{line}");
     }
-    assert!(read("RevokedHostKeys /x", "h").is_err());
-    assert!(read("Host other\nRevokedHostKeys /x", "h").is_ok());
+    assert!(read("RemoteCommand x", "h").is_err());
+    assert!(read("Host other\nRemoteCommand x", "h").is_ok());
     let o = read("ChallengeResponseAuthentication no\nKbdInteractiveAuthentication yes", "h");
     assert_eq!(o.unwrap().kbd_interactive_authentication, Some(false));
 }

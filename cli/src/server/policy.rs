@@ -5,13 +5,14 @@ use crate::server::session::SessionPolicy;
 use crate::server_auth::authorized_keys::KeyPolicy;
 use crate::server_auth::options::{Destination, KeyOptions};
 use crate::server_auth::{Decision, Notes, Peer as AuthPeer, ServerAuthPolicy};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tssh_forward::core::policy::{Permit, PermitOpen, Policy};
 use tssh_forward::driver::Keepalive;
 use tssh_transport::Side;
 use tssh_transport::algorithms::Algorithms;
 use tssh_transport::kex::rekey::RekeyLimits;
-use tssh_transport::key::{PrivateKey, PublicKey};
+use tssh_transport::key::{PrivateKey, PublicKey, fingerprint};
 use tssh_transport::userauth::{AuthAnswer, AuthQuestion, Method, ServerAuthConfig};
 
 /// Our identification string, before `VersionAddendum`.
@@ -49,6 +50,8 @@ pub struct ServerPolicy {
     pub authentication: ServerAuthConfig,
     /// RSA keys of users with fewer bits are refused.
     pub rsa_bits_min: u32,
+    /// A file of keys that admit nobody.
+    pub revoked_keys: Option<PathBuf>,
     /// How long a login may take.
     pub login_grace: Option<Duration>,
     /// Asks silent clients for a sign of life.
@@ -85,6 +88,7 @@ impl ServerPolicy {
             admission: Admission::Key { user, key: Box::new(authorized) },
             authentication: ServerAuthConfig::default(),
             rsa_bits_min: 0,
+            revoked_keys: None,
             login_grace: Some(LOGIN_GRACE),
             keepalive: None,
             forwarding: Policy::server(),
@@ -124,6 +128,7 @@ impl ServerPolicy {
             },
             admission: Admission::Files(admission),
             rsa_bits_min: settings.required_rsa_size,
+            revoked_keys: settings.revoked_keys.clone(),
             login_grace: settings.login_grace_time,
             keepalive,
             forwarding: settings.forwarding(),
@@ -152,6 +157,11 @@ impl ServerPolicy {
             && key.bits() < self.rsa_bits_min
         {
             return refused(format!("refusing RSA key: {} bits are too few", key.bits()));
+        }
+        if let (Some(file), AuthQuestion::CheckKey { blob, .. }) = (&self.revoked_keys, &question)
+            && let Some(note) = revoked(file, blob)
+        {
+            return refused(note);
         }
         match (&self.admission, question) {
             (Admission::Files(policy), question) => {
@@ -191,6 +201,18 @@ impl ServerPolicy {
             }
         };
         options.environment.into_iter().filter(|(name, _)| permitted(name)).collect()
+    }
+}
+
+/// Why a key is refused that a file revokes; also every key where the file cannot be relied on.
+fn revoked(file: &Path, blob: &[u8]) -> Option<String> {
+    let (shown, file_name) = (fingerprint::sha256(blob), file.display());
+    match crate::revoked::read(file) {
+        Ok(revoked) if !revoked.revokes_key(blob) => None,
+        Ok(_) => Some(format!("Authentication key {shown} revoked by file {file_name}")),
+        Err(fault) => Some(format!(
+            "Error checking authentication key {shown} in revoked keys file {file_name}: {fault}"
+        )),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::support::lacks_openssh;
 use std::path::Path;
 use std::process::Command;
-use tssh_interop_tests::openssh::{KeyKind, Server, ServerOptions, program_path};
+use tssh_interop_tests::openssh::{KeyKind, Server, ServerOptions, keygen, program_path};
 use tssh_interop_tests::process::{Finished, run};
 use tssh_interop_tests::tssh::tssh;
 
@@ -152,4 +152,33 @@ fn a_file_that_cannot_be_written_is_no_reason_to_fail() {
         tssh(&server, &learn, &["true"]).expect_code(0);
         assert!(path != "/dev/null" || !Path::new(path).is_file());
     }
+}
+
+#[test]
+fn revoked_host_keys_in_lines_and_in_a_list() {
+    if lacks_openssh("known_hosts::revoked_host_keys_in_lines_and_in_a_list") {
+        return;
+    }
+    let server = Server::with_lines(&[]);
+    let other = keygen(&server.folder().join("other"), KeyKind::Ed25519, "");
+    let own = &server.host_key_lines()[0];
+    let with = |path: &str| strict(&server, &[&format!("RevokedHostKeys={path}")]);
+    let list = |name: &str, line: &str| {
+        let path = server.folder().join(name);
+        let spec = server.folder().write("spec", format!("sha256: {line}\n"));
+        let mut make = Command::new(program_path("ssh-keygen"));
+        run(make.args(["-q", "-k", "-f"]).arg(&path).arg(spec)).expect_code(0);
+        path.display().to_string()
+    };
+    for path in [file(&server, "own", &format!("# own\n{own}\n")), list("own.krl", own)] {
+        let done = with(&path);
+        done.expect_code(255).expect_stderr(&format!("revoked by file {path}"));
+        done.expect_stderr("Host key verification failed.");
+    }
+    with(&file(&server, "spared", &format!("{other}\n"))).expect_code(0);
+    with(&list("spared.krl", &other)).expect_code(0);
+    with("none").expect_code(0);
+    // What cannot be read revokes every key.
+    with("/no/such/file").expect_code(255);
+    with(&file(&server, "broken", "SSHKRL\n\0broken")).expect_code(255);
 }

@@ -10,6 +10,7 @@ mod embedded;
 mod forwards;
 mod limits;
 mod login;
+mod revoked;
 mod sessions;
 mod support;
 mod terminals;

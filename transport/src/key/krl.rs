@@ -164,7 +164,7 @@ impl Authority {
             let mut r = Reader::new(data);
             match kind {
                 CERT_SERIAL_LIST => {
-                    while !r.rest_is_empty() {
+                    while !r.rest().is_empty() {
                         let serial = r.uint64("revoked_cert_serial")?;
                         authority.ranges.push((serial, serial));
                     }
@@ -204,7 +204,7 @@ struct Sections(usize);
 impl Sections {
     /// Type and data of the next section; nothing at the end.
     fn next<'a>(&mut self, r: &mut Reader<'a>) -> Result<Option<(u8, &'a [u8])>, KeyFault> {
-        if r.rest_is_empty() {
+        if r.rest().is_empty() {
             return Ok(None);
         }
         self.0 = self.0.saturating_add(1);
@@ -222,7 +222,7 @@ fn strings(
     into: &mut BTreeSet<Vec<u8>>,
 ) -> Result<(), KeyFault> {
     let mut r = Reader::new(data);
-    while !r.rest_is_empty() {
+    while !r.rest().is_empty() {
         let string = r.string("entry of a revocation list")?;
         if length.is_some_and(|length| length != string.len()) {
             return Err(KeyFault::Malformed("fingerprint in a revocation list"));

@@ -7,6 +7,8 @@
 //! | 5656 | ecdsa-sha2-nistp256, -384, -521 | `ecdsa` |
 //! | 8332 | rsa-sha2-256, rsa-sha2-512 | `rsa` |
 //!
+//! Files of revoked keys: `revoked`, `krl`.
+//!
 //! Private key files: `private_file` tells the formats apart, `openssh_file` reads the format of
 //! OpenSSH, `pem` the armour and its old encryption, `pkcs8_file` PKCS#8.
 
@@ -15,10 +17,12 @@ mod ecdsa;
 mod ed25519;
 pub mod fingerprint;
 mod key_file_cipher;
+pub mod krl;
 mod openssh_file;
 mod pem;
 mod pkcs8_file;
 mod private_file;
+mod revoked;
 mod rsa;
 mod signature;
 #[cfg(test)]
@@ -29,6 +33,7 @@ mod tests;
 pub use ecdsa::EcdsaPublic;
 pub use ed25519::Ed25519Public;
 pub use private_file::{KeyFileFault, is_encrypted, parse_private_key, public_of_private_file};
+pub use revoked::RevokedKeys;
 pub use rsa::RsaPublic;
 pub use signature::{SIGNATURE_ALGORITHMS, key_type_of};
 

@@ -105,6 +105,7 @@ const VALUES: &[Keyword] = &[
         })
     }),
     value("RequiredRSASize", |o, a| first(&mut o.required_rsa_size, a, number)),
+    value("RevokedKeys", |o, a| first(&mut o.revoked_keys, a, text)),
     value("SetEnv", |o, a| once(&mut o.set_env, || set_env(a))),
     value("StrictModes", |o, a| first(&mut o.strict_modes, a, flag)),
     value("Subsystem", subsystem),
@@ -178,7 +179,6 @@ const REFUSED: &[&str] = &[
     "PermitEmptyPasswords",
     "RDomain",
     "RefuseConnection",
-    "RevokedKeys",
     "TrustedUserCAKeys",
 ];
 

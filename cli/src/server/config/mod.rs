@@ -107,6 +107,7 @@ pub struct Options {
     pub host_key_algorithms: Option<String>,
     pub pubkey_accepted_algorithms: Option<String>,
     pub required_rsa_size: Option<u32>,
+    pub revoked_keys: Option<String>,
     pub rekey_limit: Option<RekeyLimit>,
     pub compression: Option<bool>,
     pub log_level: Option<Level>,

@@ -116,6 +116,7 @@ impl Display for Settings {
         line("hostkeyalgorithms", &self.algorithms.host_key.join(","))?;
         line("pubkeyacceptedalgorithms", &self.pubkey_accepted_algorithms.join(","))?;
         line("requiredrsasize", &self.required_rsa_size)?;
+        line("revokedkeys", &path(self.revoked_keys.as_ref()))?;
         line("rekeylimit", &format!("{} {}", self.rekey.bytes, self.rekey.interval.as_secs()))?;
         line("compression", &flag(self.algorithms.compression.len() > 1))?;
         line("loglevel", &format!("{:?}", self.log_level).to_uppercase())?;
