@@ -46,6 +46,10 @@ pub struct Arguments {
     pub tty_flags: u32,
     /// `-v` was given this often.
     pub verbosity: u32,
+    /// `--one-shot`: the tunnel ends with its first connection.
+    pub one_shot: bool,
+    /// `--no-wait`: forwarded connections end with the session.
+    pub no_wait: bool,
 }
 
 /// The state of reading.
@@ -57,6 +61,8 @@ struct Parser<'a> {
     host: Option<String>,
     verbosity: u32,
     tty_flags: u32,
+    one_shot: bool,
+    no_wait: bool,
     /// What ends the reading, such as `-V`.
     early: Option<Invocation>,
 }
@@ -74,6 +80,8 @@ pub fn parse(words: &[String], account: &Account) -> Result<Invocation> {
         host: None,
         verbosity: 0,
         tty_flags: 0,
+        one_shot: false,
+        no_wait: false,
         early: None,
     };
     let command = parser.words(words)?;
@@ -89,6 +97,8 @@ pub fn parse(words: &[String], account: &Account) -> Result<Invocation> {
         command,
         tty_flags: parser.tty_flags,
         verbosity: parser.verbosity,
+        one_shot: parser.one_shot,
+        no_wait: parser.no_wait,
     })))
 }
 
@@ -154,6 +164,15 @@ impl Parser<'_> {
     }
 
     fn long(&mut self, long: &str) -> Result<()> {
+        match long {
+            "one-shot" => self.one_shot = true,
+            "no-wait" => self.no_wait = true,
+            _ => return self.early(long),
+        }
+        Ok(())
+    }
+
+    fn early(&mut self, long: &str) -> Result<()> {
         self.early = Some(match long {
             "help" => Invocation::Help,
             "version" => Invocation::Version,
@@ -175,6 +194,10 @@ impl Parser<'_> {
             '4' => o.address_family = Some(AddressFamily::Inet),
             '6' => o.address_family = Some(AddressFamily::Inet6),
             'C' => o.compression = Some(true),
+            'f' => {
+                o.fork_after_authentication = Some(true);
+                o.stdin_null = Some(true);
+            }
             'g' => o.gateway_ports = Some(true),
             'n' => o.stdin_null = Some(true),
             'N' => {

@@ -12,6 +12,7 @@
 //! | [`known_hosts`], [`hostkey`] | whether the host key is the right one |
 //! | [`identity`], [`agent`], [`auth`] | with which key or password to log in |
 //! | [`terminal`], [`stdio`], [`prompt`] | the terminal and the three standard streams |
+//! | [`background`], [`signals`] | `-f`, and what ends the program from outside |
 //! | [`client`] | the session, from the first byte to the exit status |
 
 #![forbid(unsafe_code)]
@@ -21,6 +22,7 @@ pub mod account;
 pub mod agent;
 pub mod args;
 pub mod auth;
+pub mod background;
 pub mod client;
 pub mod config;
 pub mod connect;
@@ -39,6 +41,7 @@ pub mod proxy;
 pub mod revoked;
 pub mod server;
 pub mod server_auth;
+pub mod signals;
 pub mod stdio;
 pub mod terminal;
 #[cfg(test)]

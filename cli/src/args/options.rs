@@ -79,9 +79,10 @@ pub const VERSION: &str = concat!("tssh_", env!("CARGO_PKG_VERSION"));
 
 /// What a bad command line is answered with.
 pub const USAGE: &str = "\
-usage: tssh [-46aCgkNnqsTtVvx] [-b bind_address] [-c cipher_spec] [-E log_file]
-            [-e escape_char] [-F configfile] [-i identity_file] [-L address]
-            [-l login_name] [-m mac_spec] [-o option] [-p port]
+usage: tssh [-46aCfgkNnqsTtVvx] [-b bind_address] [-c cipher_spec] [-E log_file]
+            [-e escape_char] [-F configfile] [-i identity_file]
+            [-J destination] [-L address] [-l login_name] [-m mac_spec]
+            [-o option] [-p port]
             destination [command [argument ...]]
        tssh --help | --version | --demo";
 
@@ -96,11 +97,15 @@ usage: tssh [options] [user@]host [command [argument ...]]
 forwarding
   -L [bind:]port:host:hostport   connections to the port here reach host:hostport from there
   -N              no command: forward ports only
+  -f              to the background once logged in and all forwards stand
   -g              let other hosts use the forwarded ports
+  --one-shot      forward one connection, then end (no command)
+  --no-wait       end with the command, whatever is still forwarded
 
 destination and login
   -p port         port of the server            -l user     user name there
   -i file         private key                   -b address  local address to connect from
+  -J host[,host]  by way of these machines
   -4, -6          IPv4 or IPv6 only             -F file     configuration file (\"none\" for none)
   -o 'Key value'  any line of ssh_config(5)
 

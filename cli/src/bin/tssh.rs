@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use tssh::account::Account;
 use tssh::args::{self, Invocation};
 use tssh::exit::OWN_FAILURE;
-use tssh::{client, cpu, demo, log};
+use tssh::{client, cpu, demo, log, signals};
 
 fn main() -> ExitCode {
+    signals::carry_out();
     cpu::require();
     let mut words = Vec::new();
     for word in std::env::args_os().skip(1) {

@@ -9,6 +9,7 @@ mod program;
 use super::session::Plan;
 use super::shared::Shared;
 use super::worker::{Kind, Question};
+use crate::background::Background;
 use crate::config::Settings;
 use crate::log::{self, Level};
 use std::net::SocketAddr;
@@ -25,6 +26,8 @@ use tssh_transport::userauth::AuthEvent;
 pub struct Client {
     settings: Arc<Settings>,
     plan: Plan,
+    /// The way to the background, until it is gone.
+    background: Option<Background>,
     address: Option<SocketAddr>,
     shared: Arc<Shared>,
     questions: mpsc::Sender<Question>,
@@ -63,6 +66,7 @@ impl Client {
         Self {
             settings,
             plan,
+            background: None,
             address,
             shared,
             questions,
@@ -73,6 +77,12 @@ impl Client {
             forwards: Vec::new(),
             forwards_pending: 0,
         }
+    }
+
+    /// It goes to the background once it can.
+    #[must_use]
+    pub fn in_background(self, background: Option<Background>) -> Self {
+        Self { background, ..self }
     }
 
     fn protocol(&mut self, event: Event, control: &mut Control<'_>) {

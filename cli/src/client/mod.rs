@@ -9,19 +9,22 @@ mod ending;
 mod escapes;
 mod session;
 mod shared;
-mod signals;
 mod worker;
 
 use crate::account::Account;
 use crate::args::Arguments;
+use crate::background::{self, Background};
 use crate::config::algorithms::Kind as List;
+use crate::config::options::SessionType;
 use crate::config::{self, Settings};
 use crate::connect::{Connected, connect};
 use crate::exit::{Fatal, OWN_FAILURE, Result, os_words};
 use crate::hostkey::HostKeyCheck;
 use crate::proxy::Route;
+use crate::signals::{self, Endings};
 use crate::{cpu, log, stdio, terminal};
 use app::Client;
+use rustix::process::Signal;
 use session::Plan;
 use shared::Shared;
 use std::sync::Arc;
@@ -36,14 +39,40 @@ use tssh_transport::{Side, Timestamp, TransportConfig};
 /// Runs the client and yields its exit status: the remote command's, or 255.
 #[must_use]
 pub fn main(arguments: Arguments) -> u8 {
-    let status =
-        prepare(arguments).and_then(|(settings, plan, route)| start(settings, plan, route));
+    let outcome = begin(arguments);
     terminal::restore_all();
     stdio::restore_all();
-    status.unwrap_or_else(|fatal| {
-        fatal.report();
-        OWN_FAILURE
-    })
+    match outcome {
+        Ok(Outcome::Status(status)) => status,
+        Ok(Outcome::Signal(number)) => signals::die_of(number),
+        Err(fatal) => {
+            fatal.report();
+            OWN_FAILURE
+        }
+    }
+}
+
+/// How a run ends.
+enum Outcome {
+    /// With an exit status.
+    Status(u8),
+    /// By a signal, as if it had not been handled.
+    Signal(i32),
+}
+
+/// Goes to the background first, where that is asked for: the process that stays is the one that
+/// reads files and connects.
+fn begin(arguments: Arguments) -> Result<Outcome> {
+    let keep_errors = arguments.verbosity > 0 && arguments.log_file.is_none();
+    let background = Background::take(keep_errors)?;
+    if background.is_none() && arguments.options.fork_after_authentication == Some(true) {
+        return background::start().map(Outcome::Status);
+    }
+    let (settings, plan, route) = prepare(arguments)?;
+    if background.is_none() && settings.fork_after_authentication {
+        return background::start().map(Outcome::Status);
+    }
+    start(settings, plan, route, background)
 }
 
 /// Reads the configuration and decides what to do.
@@ -67,41 +96,73 @@ fn prepare(arguments: Arguments) -> Result<(Settings, Plan, Route)> {
         List::Cipher => default.cipher.clone(),
         List::Mac => default.mac.clone(),
     };
+    if arguments.one_shot {
+        if arguments.command.is_some() {
+            return Err(Fatal::usage("--one-shot takes no command"));
+        }
+        options.session_type = Some(SessionType::None);
+    }
     let settings = Settings::resolve(&options, host, &account, default_list)?;
     log::set_level(settings.log_level);
-    let plan = Plan::new(&settings, arguments.command)?;
+    let mut plan = Plan::new(&settings, arguments.command)?;
+    plan.one_shot = arguments.one_shot;
+    plan.no_wait = arguments.no_wait;
     let route = Route::new(&settings, arguments.config_file.as_deref(), arguments.verbosity)?;
     Ok((settings, plan, route))
 }
 
-fn start(settings: Settings, plan: Plan, route: Route) -> Result<u8> {
+fn start(
+    settings: Settings,
+    plan: Plan,
+    route: Route,
+    background: Option<Background>,
+) -> Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Fatal::new(format!("cannot start: {}", os_words(&error))))?;
-    let status = runtime.block_on(async {
-        let mut signals = signals::Endings::listen()?;
+    let shared = Arc::new(Shared::default());
+    let has_program = plan.program.is_some();
+    let outcome = runtime.block_on(async {
+        let mut signals = Endings::listen()?;
         tokio::select! {
-            status = log_in(settings, plan, route) => status,
-            number = signals.next() => {
-                log::verbose(format_args!("Killed by signal {number}."));
-                Ok(OWN_FAILURE)
+            status = log_in(settings, plan, route, background, Arc::clone(&shared)) => {
+                status.map(Outcome::Status)
             }
+            number = signals.next() => Ok(signalled(number, &shared, has_program)),
         }
     });
     // A thread that still waits for a human or a resolver must not hold us up.
     runtime.shutdown_background();
-    status
+    outcome
 }
 
-async fn log_in(settings: Settings, plan: Plan, route: Route) -> Result<u8> {
+/// What a signal does: as in ssh.
+fn signalled(number: i32, shared: &Shared, has_program: bool) -> Outcome {
+    if !shared.is_authenticated() {
+        return Outcome::Signal(number);
+    }
+    if !has_program && number == Signal::TERM.as_raw() {
+        // That is how forwards without a command are ended on purpose.
+        return Outcome::Status(0);
+    }
+    log::verbose(format_args!("Killed by signal {number}."));
+    Outcome::Status(OWN_FAILURE)
+}
+
+async fn log_in(
+    settings: Settings,
+    plan: Plan,
+    route: Route,
+    background: Option<Background>,
+    shared: Arc<Shared>,
+) -> Result<u8> {
     let settings = Arc::new(settings);
     let connected = connect(&settings, &route).await?;
     let Connected { stream, address, time_left, proxy } = connected;
     let learnt_at = if route == Route::Direct { address } else { None };
     let check = HostKeyCheck::new(Arc::clone(&settings), learnt_at)?;
     let stack = stack(&settings, &check)?;
-    let shared = Arc::new(Shared::default());
     let questions = worker::start(Arc::clone(&settings), check, Arc::clone(&shared));
     let options = DriverOptions {
         host: settings.host_name.clone(),
@@ -109,6 +170,7 @@ async fn log_in(settings: Settings, plan: Plan, route: Route) -> Result<u8> {
         ..DriverOptions::default()
     };
     let client = Client::new(Arc::clone(&settings), plan, address, Arc::clone(&shared), questions);
+    let client = client.in_background(background);
     let ended = run(stream, stack, client, options).await;
     drop(proxy);
     // Before anything is printed: the terminal is as it was found.

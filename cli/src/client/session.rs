@@ -56,13 +56,17 @@ pub struct Plan {
     pub stdin: bool,
     /// The escape character, on a terminal.
     pub escape: Option<u8>,
+    /// The tunnel ends with its first connection.
+    pub one_shot: bool,
+    /// Forwarded connections do not outlive the session.
+    pub no_wait: bool,
 }
 
 impl Plan {
     /// Decides as ssh does.
     ///
     /// # Errors
-    /// A subsystem without a name.
+    /// A subsystem without a name, a shell in the background.
     pub fn new(settings: &Settings, command: Option<String>) -> Result<Self> {
         Self::decide(settings, command, std::io::stdin().is_terminal())
     }
@@ -77,6 +81,10 @@ impl Plan {
             (SessionType::Default, None) => Some(Program::Shell),
             (SessionType::Default, Some(command)) => Some(Program::Command(command)),
         };
+        if settings.fork_after_authentication && program == Some(Program::Shell) {
+            let text = "Cannot fork into background without a command to execute.";
+            return Err(Fatal::new(text));
+        }
         let asked = match settings.request_tty {
             RequestTty::No => false,
             RequestTty::Yes | RequestTty::Force => true,
@@ -96,7 +104,8 @@ impl Plan {
             EscapeChar::Byte(byte) if tty => Some(byte),
             _ => None,
         };
-        Ok(Self { program, tty, stdin: !settings.stdin_null, escape })
+        let stdin = !settings.stdin_null;
+        Ok(Self { program, tty, stdin, escape, one_shot: false, no_wait: false })
     }
 }
 

@@ -100,7 +100,7 @@ pub static KEYWORDS: &[Keyword] = &[
     row("exitonforwardfailure", Flag(|o| &mut o.exit_on_forward_failure)),
     row("fallbacktorsh", Harmless),
     row("fingerprinthash", Choice(fingerprint_hash)),
-    row("forkafterauthentication", Refused),
+    row("forkafterauthentication", Flag(|o| &mut o.fork_after_authentication)),
     row("forwardagent", NotBuilt),
     row("forwardx11", NotBuilt),
     row("forwardx11timeout", Harmless),

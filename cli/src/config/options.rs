@@ -92,6 +92,7 @@ pub struct Options {
     pub escape_char: Option<EscapeChar>,
     pub exit_on_forward_failure: Option<bool>,
     pub fingerprint_hash: Option<FingerprintHash>,
+    pub fork_after_authentication: Option<bool>,
     pub gateway_ports: Option<bool>,
     pub global_known_hosts_file: Option<Vec<String>>,
     pub hash_known_hosts: Option<bool>,

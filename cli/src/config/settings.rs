@@ -86,6 +86,8 @@ pub struct Settings {
     pub rekey_limit: RekeyLimit,
     pub request_tty: RequestTty,
     pub session_type: SessionType,
+    pub fork_after_authentication: bool,
+    /// Whether standard input is left alone; so it is in the background.
     pub stdin_null: bool,
     pub send_env: Vec<String>,
     pub set_env: Vec<(String, String)>,
@@ -161,6 +163,7 @@ impl Settings {
         let timeout = |seconds: Option<u32>| {
             seconds.filter(|s| *s > 0).map(|s| Duration::from_secs(u64::from(s)))
         };
+        let background = o.fork_after_authentication.unwrap_or(false);
         let cleared = o.clear_all_forwardings.unwrap_or(false);
         Self {
             host: host.to_owned(),
@@ -216,7 +219,8 @@ impl Settings {
             rekey_limit: o.rekey_limit.unwrap_or_default(),
             request_tty: o.request_tty.unwrap_or_default(),
             session_type: o.session_type.unwrap_or_default(),
-            stdin_null: o.stdin_null.unwrap_or(false),
+            fork_after_authentication: background,
+            stdin_null: background || o.stdin_null.unwrap_or(false),
             send_env: o.send_env.clone(),
             set_env: o.set_env.clone(),
             escape_char: o.escape_char.unwrap_or(EscapeChar::Byte(b'~')),

@@ -66,10 +66,8 @@ pub fn shell_on_socket(command: &str) -> Result<(ProxyChild, UnixStream)> {
 /// Runs this program once more, joined to us by pipes.
 pub fn ourselves(arguments: &[String]) -> Result<Spawned> {
     let mut program = Command::new(OURSELVES);
-    if let Some(name) = std::env::args_os().next() {
-        program.arg0(name);
-    }
-    piped(program.args(arguments)).map_err(|error| failed(&error))
+    // Not our own name, which may tell this program to be something else.
+    piped(program.arg0("tssh").args(arguments)).map_err(|error| failed(&error))
 }
 
 pub fn failed(error: &std::io::Error) -> Fatal {

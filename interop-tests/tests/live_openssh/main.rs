@@ -7,6 +7,7 @@
 
 mod algorithms;
 mod auth;
+mod background;
 mod errors;
 mod forwards;
 #[cfg(feature = "full")]
@@ -19,3 +20,4 @@ mod server;
 mod shell;
 mod silence;
 mod support;
+mod termination;

@@ -40,7 +40,7 @@ impl Client {
             AppEvent::ForwardFailed { text } => log::error(text),
             AppEvent::ForwardClosed { channel } => {
                 self.shared.state().forwarded.remove(&channel);
-                self.finish_if_done(control);
+                self.forwarded_closed(control);
             }
             AppEvent::Unsolicited { kind } => log::error(format_args!(
                 "WARNING: Server requests forwarding for unknown listen_port or channel type \

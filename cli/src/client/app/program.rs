@@ -20,7 +20,7 @@ impl Client {
     pub(super) fn open_session(&mut self, control: &mut Control<'_>) {
         if self.plan.program.is_none() {
             log::debug1("Entering interactive session.");
-            return;
+            return self.go_to_background(control);
         }
         let opened = self
             .endpoints(control)
@@ -29,6 +29,7 @@ impl Client {
             Ok(channel) => {
                 self.session = Some(channel);
                 log::debug1("Entering interactive session.");
+                self.go_to_background(control);
             }
             Err(words) => {
                 log::error(format_args!("cannot open a session: {words}"));

@@ -1,6 +1,14 @@
 //! Signals that end the program, unless whoever started it wants them ignored.
+//!
+//! Before login such a signal has its usual effect, and the program ends by it, but with the
+//! terminal in order. Whoever waits for us must see that, and a handler cannot be taken back in
+//! safe Rust: so the process becomes a fresh one, without handlers, that sends itself the signal.
 
-use crate::exit::{Fatal, Result, os_words};
+use crate::exit::{Fatal, OWN_FAILURE, Result, os_words};
+use rustix::process::{Signal as Number, getpid, kill_process};
+use std::ffi::OsStr;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 use std::task::Poll;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -49,6 +57,32 @@ impl Endings {
             Poll::Pending
         })
         .await
+    }
+}
+
+/// The name of a process that is to end by a signal.
+const NAME: &str = "tssh: signalled";
+
+/// Ends this process by a signal. Everything must be in order: nothing is dropped.
+///
+/// It returns only where that is not possible, with the status of a failure.
+#[must_use]
+pub fn die_of(number: i32) -> u8 {
+    let mut fresh = Command::new("/proc/self/exe");
+    // Where it fails there is nothing better than the status.
+    let _error = fresh.arg0(NAME).arg(number.to_string()).exec();
+    OWN_FAILURE
+}
+
+/// The other half of [`die_of`]: what the program does first.
+pub fn carry_out() {
+    let mut words = std::env::args_os();
+    if words.next().is_none_or(|name| name != OsStr::new(NAME)) {
+        return;
+    }
+    let number = words.next().and_then(|word| word.to_str()?.parse().ok());
+    if let Some(signal) = number.and_then(Number::from_named_raw) {
+        let _ = kill_process(getpid(), signal);
     }
 }
 
