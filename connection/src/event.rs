@@ -87,6 +87,12 @@ pub enum ChannelEvent {
         /// Its type and data.
         kind: OpenKind,
     },
+    /// The peer opened a channel that nothing here had asked for. It was refused; this is to warn
+    /// whoever runs the client.
+    Unsolicited {
+        /// Its type and data.
+        kind: OpenKind,
+    },
     /// The peer confirmed a channel of ours.
     Opened {
         /// Which.

@@ -66,7 +66,9 @@ impl Connection {
         let peer = open.sender_channel;
         if let Some(reason) = self.refuses(&kind) {
             self.refuse(Refusal { peer, reason })?;
-            return Ok(None);
+            // A client that meets such an open has a server that is broken or hostile.
+            let warn = self.side == Side::Client && kind.forwards();
+            return Ok(warn.then_some(ChannelEvent::Unsolicited { kind }));
         }
         let Some(key) = self.new_channel(kind == OpenKind::Session, false) else {
             self.refuse(Refusal { peer, reason: OpenFailure::ResourceShortage })?;

@@ -33,6 +33,10 @@ pub const ACCEPT_RETRY_FIRST: Duration = Duration::from_millis(50);
 /// Longest wait after a failed accept.
 pub const ACCEPT_RETRY_LAST: Duration = Duration::from_secs(1);
 
+/// The name of an X11 authentication protocol, as far as it is waited for: every real one is
+/// shorter, and its length is the X client's word.
+pub const X11_PROTOCOL_NAME_BYTES_MAX: usize = 256;
+
 /// Commands of callers that wait for the task; a caller waits when it is full.
 pub const COMMANDS_MAX: usize = 256;
 /// Commands taken in one round.

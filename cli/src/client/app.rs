@@ -38,6 +38,8 @@ pub struct Client {
     forwards: Vec<(ForwardId, LocalForward)>,
     /// Forwards whose listeners have not reported.
     forwards_pending: usize,
+    /// Types of channel that the server opened unasked, each once; there are seven in all.
+    warned_kinds: Vec<String>,
 }
 
 impl Application for Client {
@@ -76,6 +78,7 @@ impl Client {
             program: None,
             forwards: Vec::new(),
             forwards_pending: 0,
+            warned_kinds: Vec::new(),
         }
     }
 

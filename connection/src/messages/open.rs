@@ -176,6 +176,12 @@ impl OpenKind {
         }
     }
 
+    /// Whether it asks for a connection to something of ours: a client must have asked for it.
+    #[must_use]
+    pub const fn forwards(&self) -> bool {
+        !matches!(self, Self::Session | Self::Unknown(_))
+    }
+
     /// Appends the whole message.
     pub fn encode(&self, sender_channel: u32, window: u32, packet: u32, out: &mut Vec<u8>) {
         let name = self.name().as_bytes();

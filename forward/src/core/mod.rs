@@ -1,7 +1,9 @@
 //! What to listen on, what to permit, when to shut down: decisions without sockets.
 
 pub mod address;
+pub mod display;
 pub mod local;
 pub mod policy;
 pub mod pump;
 pub mod services;
+pub mod x11;

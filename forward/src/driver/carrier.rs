@@ -217,6 +217,9 @@ impl Carrier {
     fn on_channel_event(&mut self, event: ChannelEvent) {
         match event {
             ChannelEvent::OpenRequest { channel, kind } => self.on_open(channel, kind),
+            ChannelEvent::Unsolicited { kind } => {
+                self.events.push_back(AppEvent::Unsolicited { kind: kind.name().to_owned() });
+            }
             ChannelEvent::Opened { channel } => {
                 self.step(channel, PumpEvent::Opened);
                 self.tell(channel, event);

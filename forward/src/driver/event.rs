@@ -81,6 +81,9 @@ pub enum AppEvent {
         /// Its channel; the key names nothing any more.
         channel: ChannelKey,
     },
+    /// What [`Control::remind`] was called with: the application's turn after work of its own that
+    /// went on elsewhere.
+    Reminded(u32),
     /// The peer opened a channel that nobody asked for; it was refused.
     Unsolicited {
         /// The channel type, made printable.

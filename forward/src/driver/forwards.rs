@@ -166,7 +166,7 @@ impl Carrier {
     /// The peer opens a channel.
     pub(crate) fn on_open(&mut self, channel: ChannelKey, kind: OpenKind) {
         match kind {
-            OpenKind::Session => {
+            OpenKind::Session | OpenKind::X11 { .. } | OpenKind::AuthAgent => {
                 let event = ChannelEvent::OpenRequest { channel, kind };
                 self.events.push_back(AppEvent::Protocol(Event::Channel(event)));
             }

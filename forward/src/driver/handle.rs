@@ -5,7 +5,7 @@ use crate::core::policy::Policy;
 use crate::core::pump::{Kind, Pump, PumpEvent};
 use crate::driver::carrier::Carrier;
 use crate::driver::endpoint::Endpoints;
-use crate::driver::event::ForwardId;
+use crate::driver::event::{AppEvent, ForwardId};
 use crate::driver::slot::{Owner, Slot};
 use std::fmt;
 use tokio::sync::{mpsc, oneshot};
@@ -147,6 +147,49 @@ impl Control<'_> {
     /// [`LocalError`]; the endpoints are let go.
     pub fn open_session(&mut self, endpoints: Endpoints) -> Result<ChannelKey, LocalError> {
         self.open(OpenKind::Session, endpoints)
+    }
+
+    /// Opens a channel for a connection that was accepted elsewhere: the display or the agent that
+    /// a server stands in for. It counts among
+    /// [`forwarded_connections`](Control::forwarded_connections), and
+    /// [`AppEvent::ForwardFailed`](crate::driver::AppEvent::ForwardFailed) or
+    /// [`AppEvent::ForwardClosed`](crate::driver::AppEvent::ForwardClosed) tells of its end.
+    ///
+    /// # Errors
+    /// [`LocalError`]; the endpoints are let go.
+    pub fn open_forwarded(
+        &mut self,
+        kind: OpenKind,
+        endpoints: Endpoints,
+    ) -> Result<ChannelKey, LocalError> {
+        let channel = self.carrier.stack.open(kind)?;
+        let pump = Pump::opening(Kind::Socket);
+        self.carrier.insert(Slot::new(channel, Owner::Forwarder, pump, Some(endpoints)));
+        Ok(channel)
+    }
+
+    /// Accepts a channel of the peer's that is no session, and joins it to `endpoints`. It counts
+    /// among [`forwarded_connections`](Control::forwarded_connections), and
+    /// [`AppEvent::ForwardClosed`](crate::driver::AppEvent::ForwardClosed) tells of its end.
+    ///
+    /// # Errors
+    /// [`LocalError`]; the endpoints are let go.
+    pub fn accept_open(
+        &mut self,
+        channel: ChannelKey,
+        endpoints: Endpoints,
+    ) -> Result<(), LocalError> {
+        self.carrier.stack.accept_open(channel)?;
+        let pump = Pump::open(Kind::Socket);
+        self.carrier.insert(Slot::new(channel, Owner::Forwarder, pump, Some(endpoints)));
+        Ok(())
+    }
+
+    /// Has the application called with
+    /// [`AppEvent::Reminded`](crate::driver::AppEvent::Reminded) of `subject`: for work that was
+    /// done elsewhere and that the application goes on from.
+    pub fn remind(&mut self, subject: u32) {
+        self.carrier.events.push_back(AppEvent::Reminded(subject));
     }
 
     /// Accepts a session channel of the peer's. What it sends is kept, within its window, until

@@ -22,6 +22,7 @@ mod slot;
 mod text;
 mod timed_stack;
 mod timers;
+mod x11;
 
 pub use acceptor::Acceptor;
 pub use endpoint::{Endpoint, Endpoints, Input, Output};
@@ -30,3 +31,4 @@ pub use handle::{Control, Handle, HandleError};
 pub use session::{DriverOptions, run};
 pub use text::error_text;
 pub use timers::{Keepalive, Waits};
+pub use x11::X11Stream;

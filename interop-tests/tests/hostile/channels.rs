@@ -231,8 +231,8 @@ fn data_after_eof_ends_the_connection_and_a_second_eof_says_nothing() {
     }
 }
 
-/// What a server opens without having been asked goes nowhere: agents (CVE-2023-38408), displays,
-/// ports of ours, and channels that only clients open.
+/// S65: what a server opens without having been asked goes nowhere: agents (CVE-2023-38408),
+/// displays, ports of ours, and channels that only clients open.
 #[test]
 fn cve_2023_38408_a_client_refuses_every_channel_that_it_did_not_ask_for() {
     let (address, originator_address) = ("localhost".to_owned(), "::1".to_owned());
@@ -261,6 +261,9 @@ fn cve_2023_38408_a_client_refuses_every_channel_that_it_did_not_ask_for() {
             OpenFailure::AdministrativelyProhibited
         };
         assert_eq!((said.recipient_channel, said.reason_code), (5, reason.code()), "{kind:?}");
+        // S65: whoever runs the client is warned of what would have reached something of theirs.
+        let warning = kind.forwards().then_some(ChannelEvent::Unsolicited { kind });
+        assert_eq!(fight.channel_events().pop(), warning);
         assert_eq!((fight.channel_events().len(), fight.victim.channel_count()), (0, 0));
     }
 }

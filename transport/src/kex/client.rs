@@ -132,8 +132,14 @@ impl Exchanger {
         match &self.host_key_blob {
             None => {
                 self.host_key_blob = Some(reply.k_s.to_vec());
-                let blob = reply.k_s.to_vec();
-                Ok(alloc::vec![Output::AskHostKey(HostKeyQuestion { key, blob, algorithm })])
+                let question = HostKeyQuestion {
+                    key,
+                    blob: reply.k_s.to_vec(),
+                    algorithm,
+                    session_id: h,
+                    signature: reply.signature.to_vec(),
+                };
+                Ok(alloc::vec![Output::AskHostKey(question)])
             }
             Some(known) if known == reply.k_s => self.host_key_accepted(HostKeyVerified(())),
             Some(_) => Err(Error::KeyExchange("the host key changed within the connection")),

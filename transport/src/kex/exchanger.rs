@@ -76,6 +76,11 @@ pub struct HostKeyQuestion {
     pub blob: Vec<u8>,
     /// The signature algorithm that was agreed on.
     pub algorithm: String,
+    /// The session identifier: the exchange hash of this, the first exchange.
+    pub session_id: Vec<u8>,
+    /// The key's signature over it, which was verified. An agent is shown both, to learn which
+    /// host a connection leads to (`session-bind@openssh.com`).
+    pub signature: Vec<u8>,
 }
 
 /// Runs exchanges for one connection.

@@ -42,13 +42,32 @@ impl Client {
                 self.shared.state().forwarded.remove(&channel);
                 self.forwarded_closed(control);
             }
-            AppEvent::Unsolicited { kind } => log::error(format_args!(
-                "WARNING: Server requests forwarding for unknown listen_port or channel type \
-                 {kind}: refused, nobody asked for it"
-            )),
+            AppEvent::Unsolicited { kind } => self.warn_unsolicited(&kind),
             // What is served for the peer is no concern of ours.
             _ => {}
         }
+    }
+
+    /// The server opened what nobody asked for: refused already. Each kind is told of once, so
+    /// that no server fills the terminal with warnings.
+    fn warn_unsolicited(&mut self, kind: &str) {
+        if self.warned_kinds.iter().any(|warned| warned == kind) {
+            log::debug1(format_args!("refused once more: a channel of type {kind}"));
+            return;
+        }
+        self.warned_kinds.push(kind.to_owned());
+        let what = match kind {
+            "x11" => "X11 forwarding",
+            "auth-agent@openssh.com" => "agent forwarding",
+            _ => {
+                return log::error(format_args!(
+                    "WARNING: Server requests forwarding for unknown listen_port or channel type \
+                     {kind}: refused, nobody asked for it"
+                ));
+            }
+        };
+        log::error(format_args!("Warning: ssh server tried {what}."));
+        log::error("Warning: this is probably a break-in attempt by a malicious server.");
     }
 
     /// Starts all forwards, once the user is logged in.
