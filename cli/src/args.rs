@@ -50,6 +50,8 @@ pub struct Arguments {
     pub one_shot: bool,
     /// `--no-wait`: forwarded connections end with the session.
     pub no_wait: bool,
+    /// `-G`: print the settings instead of connecting.
+    pub print_config: bool,
 }
 
 /// The state of reading.
@@ -63,6 +65,7 @@ struct Parser<'a> {
     tty_flags: u32,
     one_shot: bool,
     no_wait: bool,
+    print_config: bool,
     /// What ends the reading, such as `-V`.
     early: Option<Invocation>,
 }
@@ -82,6 +85,7 @@ pub fn parse(words: &[String], account: &Account) -> Result<Invocation> {
         tty_flags: 0,
         one_shot: false,
         no_wait: false,
+        print_config: false,
         early: None,
     };
     let command = parser.words(words)?;
@@ -99,6 +103,7 @@ pub fn parse(words: &[String], account: &Account) -> Result<Invocation> {
         verbosity: parser.verbosity,
         one_shot: parser.one_shot,
         no_wait: parser.no_wait,
+        print_config: parser.print_config,
     })))
 }
 
@@ -198,6 +203,7 @@ impl Parser<'_> {
                 o.fork_after_authentication = Some(true);
                 o.stdin_null = Some(true);
             }
+            'G' => self.print_config = true,
             'g' => o.gateway_ports = Some(true),
             'n' => o.stdin_null = Some(true),
             'N' => {

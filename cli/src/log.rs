@@ -34,7 +34,7 @@ impl Level {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Some(match name.to_ascii_uppercase().as_str() {
-            "QUIET" => Self::Quiet,
+            "QUIET" | "SILENT" => Self::Quiet,
             "FATAL" => Self::Fatal,
             "ERROR" => Self::Error,
             "INFO" => Self::Info,

@@ -79,7 +79,7 @@ pub const VERSION: &str = concat!("tssh_", env!("CARGO_PKG_VERSION"));
 
 /// What a bad command line is answered with.
 pub const USAGE: &str = "\
-usage: tssh [-46aCfgkNnqsTtVvx] [-b bind_address] [-c cipher_spec] [-E log_file]
+usage: tssh [-46aCfGgkNnqsTtVvx] [-b bind_address] [-c cipher_spec] [-E log_file]
             [-e escape_char] [-F configfile] [-i identity_file]
             [-J destination] [-L address] [-l login_name] [-m mac_spec]
             [-o option] [-p port]
@@ -107,7 +107,7 @@ destination and login
   -i file         private key                   -b address  local address to connect from
   -J host[,host]  by way of these machines
   -4, -6          IPv4 or IPv6 only             -F file     configuration file (\"none\" for none)
-  -o 'Key value'  any line of ssh_config(5)
+  -o 'Key value'  any line of ssh_config(5)     -G          print the settings for a host
 
 session
   -t, -T          with, without a terminal      -n          no standard input

@@ -110,7 +110,6 @@ fn what_is_not_built_is_named() {
         &["-X", "h"],
         &["-W", "a:1", "h"],
         &["-O", "check", "h"],
-        &["-G", "h"],
     ] {
         let text = refused(words);
         assert!(text.starts_with(&format!("option {} (", &words[0][..2])), "{text}");
@@ -120,6 +119,7 @@ fn what_is_not_built_is_named() {
 
 #[test]
 fn long_options_and_the_version() {
+    assert!(connect(&["-GF", "none", "h"]).print_config);
     assert_eq!(run(&["--help"]), Ok(Invocation::Help));
     assert_eq!(run(&["--version"]), Ok(Invocation::Version));
     assert_eq!(run(&["--demo"]), Ok(Invocation::Demo));

@@ -65,18 +65,19 @@ enum Outcome {
 fn begin(arguments: Arguments) -> Result<Outcome> {
     let keep_errors = arguments.verbosity > 0 && arguments.log_file.is_none();
     let background = Background::take(keep_errors)?;
-    if background.is_none() && arguments.options.fork_after_authentication == Some(true) {
+    let fork = arguments.options.fork_after_authentication == Some(true);
+    if background.is_none() && fork && !arguments.print_config {
         return background::start().map(Outcome::Status);
     }
-    let (settings, plan, route) = prepare(arguments)?;
+    let Some((settings, plan, route)) = prepare(arguments)? else { return Ok(Outcome::Status(0)) };
     if background.is_none() && settings.fork_after_authentication {
         return background::start().map(Outcome::Status);
     }
     start(settings, plan, route, background)
 }
 
-/// Reads the configuration and decides what to do.
-fn prepare(arguments: Arguments) -> Result<(Settings, Plan, Route)> {
+/// Reads the configuration and decides what to do; nothing where it was only to be printed.
+fn prepare(arguments: Arguments) -> Result<Option<(Settings, Plan, Route)>> {
     if let Some(path) = &arguments.log_file {
         log::set_file(path).map_err(|error| {
             let words = os_words(&error);
@@ -104,11 +105,17 @@ fn prepare(arguments: Arguments) -> Result<(Settings, Plan, Route)> {
     }
     let settings = Settings::resolve(&options, host, &account, default_list)?;
     log::set_level(settings.log_level);
+    if arguments.print_config {
+        let text = config::dump::dump(&settings, &options, &default_list)?;
+        log::out(text).map_err(|error| Fatal::new(os_words(&error)))?;
+        return Ok(None);
+    }
+    config::report_missing(&options)?;
     let mut plan = Plan::new(&settings, arguments.command)?;
     plan.one_shot = arguments.one_shot;
     plan.no_wait = arguments.no_wait;
     let route = Route::new(&settings, arguments.config_file.as_deref(), arguments.verbosity)?;
-    Ok((settings, plan, route))
+    Ok(Some((settings, plan, route)))
 }
 
 fn start(

@@ -1,8 +1,9 @@
 //! Reading configuration files: blocks, conditions, includes, and complaints with their place.
 
 use super::glob;
+use super::held::{self, Missing, Shape};
 use super::keywords::{self, Kind, Words};
-use super::options::Options;
+use super::options::{Absent, Options};
 use super::pattern::{self, Verdict};
 use super::words::{split_arguments, split_keyword};
 use crate::account::Account;
@@ -122,11 +123,11 @@ impl<'a> Reader<'a> {
 
     fn line(
         &mut self,
-        line: &str,
+        text: &str,
         place: &Place<'_>,
         active: &mut bool,
     ) -> std::result::Result<(), Fault> {
-        let Some((name, rest)) = split_keyword(line) else { return Ok(()) };
+        let Some((name, rest)) = split_keyword(text) else { return Ok(()) };
         let Some(keyword) = keywords::find(&name) else {
             let ignored = self.options.ignore_unknown.as_deref();
             if ignored.is_some_and(|list| pattern::host_list(&name, list) == Verdict::Yes) {
@@ -137,26 +138,40 @@ impl<'a> Reader<'a> {
         if rest.is_empty() {
             return Err(Fault::Bad(format!("no argument after keyword \"{name}\"")));
         }
-        let words = match &keyword.kind {
-            Kind::Rest(_) | Kind::Line(_) => vec![rest.to_owned()],
-            _ => split_arguments(rest).map_err(|fault| Fault::Bad(fault.to_owned()))?,
-        };
+        let mut words = split_arguments(rest).map_err(|fault| Fault::Bad(fault.to_owned()))?;
+        if matches!(keyword.kind, Kind::Rest(_) | Kind::Line(_) | Kind::Held(Shape::Rest, _)) {
+            words = vec![rest.trim_end().to_owned()];
+        }
+        let (file, line) = (place.file.display(), place.line);
         match (&keyword.kind, keyword.name) {
             (Kind::Structure, "host") => *active = self.host_block(&words) && !self.never,
             (Kind::Structure, "match") => *active = self.match_block(&words)? && !self.never,
             (Kind::Structure, _) => self.include(&words, place, *active)?,
-            (Kind::NotBuilt, name) if *active && !turned_off(&words) => {
-                log::info(format_args!(
-                    "{}: line {}: {name} is not supported yet and has no effect",
-                    place.file.display(),
-                    place.line
-                ));
+            (Kind::Deprecated, _) => {
+                log::debug1(format_args!("{file} line {line}: Deprecated option \"{name}\""));
             }
-            (Kind::Refused, name) if *active && !turned_off(&words) => {
-                return Err(Fault::Bad(format!(
-                    "{name} is not supported yet; set it to \"none\" for this host to go on \
-                     without it"
-                )));
+            (Kind::Unsupported, _) => {
+                let text = format!("{file} line {line}: Unsupported option \"{name}\"");
+                // Distributions set some for everybody: nobody here has asked for those.
+                match turned_off(&words) || place.directory.starts_with("/etc/ssh") {
+                    true => log::debug1(text),
+                    false => log::error(text),
+                }
+            }
+            (Kind::Held(shape, missing), name) => {
+                let asked = !turned_off(&words) && *missing != Missing::Quiet;
+                let mut words: Words = words.into();
+                let kept = held::apply(name, shape, self.options, &mut words, *active);
+                let kept = kept.map_err(Fault::Bad)?;
+                if !words.is_empty() {
+                    let text = format!("keyword {name} extra arguments at end of line");
+                    return Err(Fault::Bad(text));
+                }
+                if kept && asked {
+                    let (place, refused) =
+                        (format!("{file} line {line}"), *missing == Missing::Refused);
+                    self.options.missing.push(Absent { place, keyword: name, refused });
+                }
             }
             _ => {
                 let mut words: Words = words.into();

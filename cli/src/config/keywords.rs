@@ -1,6 +1,7 @@
 //! The table of configuration keywords: what each one holds, or why it holds nothing here.
 
 use super::algorithms::{self, Kind as List};
+use super::held::{self, Missing, Shape};
 use super::options::{
     AddressFamily, FingerprintHash, IdentityFile, Options, Proxy, RequestTty, SessionType,
     StrictHostKeyChecking,
@@ -41,12 +42,12 @@ pub enum Kind {
     Line(fn(&mut Options, String, bool) -> Result<(), Complaint>),
     /// `Host`, `Match` and `Include`: the reader of files handles them.
     Structure,
-    /// Known to ssh and without meaning for what is built: accepted in silence.
-    Harmless,
-    /// Known to ssh and not built: said once, unless the value turns it off.
-    NotBuilt,
-    /// Known to ssh, not built, and dangerous to leave out: refused, unless turned off.
-    Refused,
+    /// Checked and kept for `-G`; nothing acts on it.
+    Held(Shape, Missing),
+    /// Without effect in ssh too, which mentions it for `-v` only.
+    Deprecated,
+    /// Nothing that an ssh of today does: mentioned and passed over.
+    Unsupported,
 }
 
 /// One keyword, by its lower-case name.
@@ -62,65 +63,69 @@ const fn row(name: &'static str, kind: Kind) -> Keyword {
 }
 
 use Kind::{
-    Algorithms, Alias, Choice, Flag, Harmless, Line, NotBuilt, Number, Other, Refused, Rest,
-    Seconds, Structure, Text, Texts,
+    Algorithms, Alias, Choice, Deprecated, Flag, Held, Line, Number, Other, Rest, Seconds,
+    Structure, Text, Texts, Unsupported,
 };
+use Missing::{Quiet, Refused, Said};
+use Shape::{Check, Each, KeyTypes, Lines, Name, Word, Words as Several};
 
 /// Every keyword of OpenSSH 9 and 10, in alphabetical order.
 pub static KEYWORDS: &[Keyword] = &[
-    row("addkeystoagent", Harmless),
+    row("addkeystoagent", Held(Check(held::add_keys_to_agent), Quiet)),
     row("addressfamily", Choice(address_family)),
+    row("afstokenpassing", Unsupported),
     row("batchmode", Flag(|o| &mut o.batch_mode)),
     row("bindaddress", Text(|o| &mut o.bind_address)),
-    row("bindinterface", NotBuilt),
-    row("canonicaldomains", Harmless),
-    row("canonicalizefallbacklocal", Harmless),
-    row("canonicalizehostname", NotBuilt),
-    row("canonicalizemaxdots", Harmless),
-    row("canonicalizepermittedcnames", Harmless),
-    row("casignaturealgorithms", Harmless),
-    row("certificatefile", NotBuilt),
+    row("bindinterface", Held(Word, Said)),
+    row("canonicaldomains", Held(Check(held::domains), Quiet)),
+    row("canonicalizefallbacklocal", Held(Shape::Flag, Quiet)),
+    row("canonicalizehostname", Held(Name(held::CANONICALIZE), Said)),
+    row("canonicalizemaxdots", Held(Shape::Number, Quiet)),
+    row("canonicalizepermittedcnames", Held(Check(held::permitted_cnames), Quiet)),
+    row("casignaturealgorithms", Held(KeyTypes, Quiet)),
+    row("certificatefile", Held(Lines, Said)),
     row("challengeresponseauthentication", Alias("kbdinteractiveauthentication")),
-    row("channeltimeout", NotBuilt),
+    row("channeltimeout", Held(Several, Said)),
     row("checkhostip", Flag(|o| &mut o.check_host_ip)),
-    row("cipher", Harmless),
+    row("cipher", Deprecated),
     row("ciphers", Algorithms(List::Cipher, "SSH2 cipher spec", |o| &mut o.ciphers)),
     row("clearallforwardings", Flag(|o| &mut o.clear_all_forwardings)),
     row("compression", Flag(|o| &mut o.compression)),
+    row("compressionlevel", Unsupported),
     row("connectionattempts", Number(|o| &mut o.connection_attempts)),
     row("connecttimeout", Seconds(|o| &mut o.connect_timeout)),
-    row("controlmaster", Harmless),
-    row("controlpath", Harmless),
-    row("controlpersist", Harmless),
+    row("controlmaster", Held(Name(held::CONTROL_MASTER), Quiet)),
+    row("controlpath", Held(Word, Quiet)),
+    row("controlpersist", Held(Check(held::control_persist), Quiet)),
     row("dsaauthentication", Alias("pubkeyauthentication")),
-    row("dynamicforward", NotBuilt),
-    row("enableescapecommandline", Harmless),
-    row("enablesshkeysign", Harmless),
+    row("dynamicforward", Held(Each(held::dynamic_forward), Said)),
+    row("enableescapecommandline", Held(Shape::Flag, Quiet)),
+    row("enablesshkeysign", Held(Shape::Flag, Quiet)),
     row("escapechar", Other(escape_char)),
     row("exitonforwardfailure", Flag(|o| &mut o.exit_on_forward_failure)),
-    row("fallbacktorsh", Harmless),
+    row("fallbacktorsh", Deprecated),
     row("fingerprinthash", Choice(fingerprint_hash)),
     row("forkafterauthentication", Flag(|o| &mut o.fork_after_authentication)),
-    row("forwardagent", NotBuilt),
-    row("forwardx11", NotBuilt),
-    row("forwardx11timeout", Harmless),
-    row("forwardx11trusted", Harmless),
+    row("forwardagent", Held(Check(held::forward_agent), Said)),
+    row("forwardx11", Held(Shape::Flag, Said)),
+    row("forwardx11timeout", Held(Shape::Seconds, Quiet)),
+    row("forwardx11trusted", Held(Shape::Flag, Quiet)),
     row("gatewayports", Flag(|o| &mut o.gateway_ports)),
     row("globalknownhostsfile", Texts(|o| &mut o.global_known_hosts_file)),
-    row("globalknownhostsfile2", Harmless),
-    row("gssapiauthentication", Harmless),
-    row("gssapiclientidentity", Harmless),
-    row("gssapidelegatecredentials", Harmless),
-    row("gssapikexalgorithms", Harmless),
-    row("gssapikeyexchange", Harmless),
-    row("gssapirenewalforcesrekey", Harmless),
-    row("gssapiserveridentity", Harmless),
-    row("gssapitrustdns", Harmless),
+    row("globalknownhostsfile2", Deprecated),
+    row("gssapiauthentication", Unsupported),
+    row("gssapiclientidentity", Unsupported),
+    row("gssapidelegatecredentials", Unsupported),
+    row("gssapikexalgorithms", Unsupported),
+    row("gssapikeyexchange", Unsupported),
+    row("gssapirenewalforcesrekey", Unsupported),
+    row("gssapiserveridentity", Unsupported),
+    row("gssapitrustdns", Unsupported),
     row("hashknownhosts", Flag(|o| &mut o.hash_known_hosts)),
     row("host", Structure),
-    row("hostbasedacceptedalgorithms", Harmless),
-    row("hostbasedauthentication", Harmless),
-    row("hostbasedkeytypes", Harmless),
+    row("hostbasedacceptedalgorithms", Held(KeyTypes, Quiet)),
+    row("hostbasedauthentication", Held(Shape::Flag, Quiet)),
+    row("hostbasedkeytypes", Alias("hostbasedacceptedalgorithms")),
     row("hostkeyalgorithms", Algorithms(List::Key, "key types", |o| &mut o.host_key_algorithms)),
     row("hostkeyalias", Text(|o| &mut o.host_key_alias)),
     row("hostname", Text(|o| &mut o.host_name)),
@@ -130,28 +135,30 @@ pub static KEYWORDS: &[Keyword] = &[
     row("identityfile2", Alias("identityfile")),
     row("ignoreunknown", Text(|o| &mut o.ignore_unknown)),
     row("include", Structure),
-    row("ipqos", Harmless),
+    row("ipqos", Held(Check(held::ip_qos), Quiet)),
     row("kbdinteractiveauthentication", Flag(|o| &mut o.kbd_interactive_authentication)),
-    row("kbdinteractivedevices", Harmless),
+    row("kbdinteractivedevices", Held(Word, Quiet)),
     row("keepalive", Alias("tcpkeepalive")),
+    row("kerberosauthentication", Unsupported),
+    row("kerberostgtpassing", Unsupported),
     row("kexalgorithms", Algorithms(List::Kex, "SSH2 KexAlgorithms", |o| &mut o.kex_algorithms)),
     row("knownhostscommand", Rest(|o| &mut o.known_hosts_command)),
-    row("localcommand", Harmless),
+    row("localcommand", Held(Shape::Rest, Quiet)),
     row("localforward", Other(local_forward)),
     row("loglevel", Other(log_level)),
-    row("logverbose", Harmless),
+    row("logverbose", Held(Several, Quiet)),
     row("macs", Algorithms(List::Mac, "SSH2 MAC spec", |o| &mut o.macs)),
     row("match", Structure),
     row("nohostauthenticationforlocalhost", Flag(|o| &mut o.no_host_authentication_for_localhost)),
     row("numberofpasswordprompts", Number(|o| &mut o.number_of_password_prompts)),
-    row("obscurekeystroketiming", Harmless),
+    row("obscurekeystroketiming", Held(Word, Quiet)),
     row("passwordauthentication", Flag(|o| &mut o.password_authentication)),
-    row("permitlocalcommand", NotBuilt),
-    row("permitremoteopen", Harmless),
-    row("pkcs11provider", NotBuilt),
+    row("permitlocalcommand", Held(Shape::Flag, Said)),
+    row("permitremoteopen", Held(Check(held::permit_remote_open), Quiet)),
+    row("pkcs11provider", Held(Word, Said)),
     row("port", Other(port)),
     row("preferredauthentications", Text(|o| &mut o.preferred_authentications)),
-    row("protocol", Harmless),
+    row("protocol", Deprecated),
     row("proxycommand", Line(proxy_command)),
     row("proxyjump", Line(proxy_jump)),
     row("proxyusefdpass", Flag(|o| &mut o.proxy_use_fdpass)),
@@ -161,44 +168,46 @@ pub static KEYWORDS: &[Keyword] = &[
     ),
     row("pubkeyacceptedkeytypes", Alias("pubkeyacceptedalgorithms")),
     row("pubkeyauthentication", Choice(pubkey_authentication)),
-    row("refuseconnection", Refused),
+    row("refuseconnection", Held(Shape::Rest, Refused)),
     row("rekeylimit", Other(rekey_limit)),
-    row("remotecommand", Refused),
-    row("remoteforward", NotBuilt),
+    row("remotecommand", Held(Shape::Rest, Refused)),
+    row("remoteforward", Held(Each(held::remote_forward), Said)),
     row("requesttty", Choice(request_tty)),
     row("requiredrsasize", Number(|o| &mut o.required_rsa_size)),
     row("revokedhostkeys", Text(|o| &mut o.revoked_host_keys)),
-    row("rhostsauthentication", Harmless),
-    row("securitykeyprovider", Harmless),
+    row("rhostsauthentication", Deprecated),
+    row("rhostsrsaauthentication", Unsupported),
+    row("rsaauthentication", Unsupported),
+    row("securitykeyprovider", Held(Word, Quiet)),
     row("sendenv", Other(send_env)),
     row("serveralivecountmax", Number(|o| &mut o.server_alive_count_max)),
     row("serveraliveinterval", Seconds(|o| &mut o.server_alive_interval)),
     row("sessiontype", Choice(session_type)),
     row("setenv", Other(set_env)),
     row("skeyauthentication", Alias("kbdinteractiveauthentication")),
-    row("smartcarddevice", NotBuilt),
+    row("smartcarddevice", Alias("pkcs11provider")),
     row("stdinnull", Flag(|o| &mut o.stdin_null)),
-    row("streamlocalbindmask", Harmless),
-    row("streamlocalbindunlink", Harmless),
+    row("streamlocalbindmask", Held(Check(held::bind_mask), Quiet)),
+    row("streamlocalbindunlink", Held(Shape::Flag, Quiet)),
     row("stricthostkeychecking", Choice(strict_host_key_checking)),
-    row("syslogfacility", Harmless),
-    row("tag", NotBuilt),
+    row("syslogfacility", Held(Check(held::facility), Quiet)),
+    row("tag", Held(Word, Said)),
     row("tcpkeepalive", Flag(|o| &mut o.tcp_keep_alive)),
     row("tisauthentication", Alias("kbdinteractiveauthentication")),
-    row("tunnel", NotBuilt),
-    row("tunneldevice", Harmless),
-    row("updatehostkeys", Harmless),
-    row("useprivilegedport", Harmless),
+    row("tunnel", Held(Name(held::TUNNEL), Said)),
+    row("tunneldevice", Held(Check(held::tunnel_device), Quiet)),
+    row("updatehostkeys", Held(Name(held::YES_NO_ASK), Quiet)),
+    row("useprivilegedport", Deprecated),
     row("user", Text(|o| &mut o.user)),
     row("userknownhostsfile", Texts(|o| &mut o.user_known_hosts_file)),
-    row("userknownhostsfile2", Harmless),
-    row("useroaming", Harmless),
-    row("usersh", Harmless),
-    row("verifyhostkeydns", Harmless),
-    row("versionaddendum", Harmless),
+    row("userknownhostsfile2", Deprecated),
+    row("useroaming", Deprecated),
+    row("usersh", Deprecated),
+    row("verifyhostkeydns", Held(Name(held::YES_NO_ASK), Quiet)),
+    row("versionaddendum", Held(Word, Quiet)),
     row("visualhostkey", Flag(|o| &mut o.visual_host_key)),
-    row("warnweakcrypto", Harmless),
-    row("xauthlocation", Harmless),
+    row("warnweakcrypto", Held(Word, Quiet)),
+    row("xauthlocation", Held(Word, Quiet)),
 ];
 
 /// Looks a keyword up, through its alias.
@@ -238,7 +247,12 @@ impl Keyword {
                     .map_err(|fault| format!("integer value {fault}."))?;
                 set(field(o), number, active);
             }
-            Seconds(field) => set(field(o), seconds(&argument(words)?)?, active),
+            Seconds(field) => {
+                // "none" sets nothing: a later line still may, as in ssh.
+                if let Some(seconds) = seconds(&argument(words)?)? {
+                    set(field(o), seconds, active);
+                }
+            }
             Algorithms(list, what, field) => {
                 let names = argument(words)?;
                 if !algorithms::valid(*list, &names) {
@@ -254,7 +268,10 @@ impl Keyword {
             }
             Line(parse) => parse(o, argument(words)?, active)?,
             Other(parse) => parse(o, words, active)?,
-            Alias(_) | Structure | Harmless | NotBuilt | Refused => words.clear(),
+            Held(shape, _) => {
+                held::apply(self.name, shape, o, words, active)?;
+            }
+            Alias(_) | Structure | Deprecated | Unsupported => words.clear(),
         }
         if words.is_empty() {
             return Ok(());
@@ -263,23 +280,23 @@ impl Keyword {
     }
 }
 
-fn unsupported(word: &str) -> Complaint {
+pub(super) fn unsupported(word: &str) -> Complaint {
     format!("unsupported option \"{word}\".")
 }
 
-fn argument(words: &mut Words) -> Result<String, Complaint> {
+pub(super) fn argument(words: &mut Words) -> Result<String, Complaint> {
     match words.pop_front() {
         Some(word) if !word.is_empty() => Ok(word),
         _ => Err("Missing argument.".to_owned()),
     }
 }
 
-/// 0 is how "none" is kept: it wins over later lines as any other value does.
-fn seconds(word: &str) -> Result<u32, Complaint> {
+/// A duration, and nothing for "none".
+pub(super) fn seconds(word: &str) -> Result<Option<u32>, Complaint> {
     if word == "none" {
-        return Ok(0);
+        return Ok(None);
     }
-    values::seconds(word).ok_or_else(|| "invalid time value.".to_owned())
+    values::seconds(word).map(Some).ok_or_else(|| "invalid time value.".to_owned())
 }
 
 /// "For each parameter, the first obtained value will be used": ssh_config(5).

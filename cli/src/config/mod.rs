@@ -5,8 +5,10 @@
 //! fills in defaults.
 
 pub mod algorithms;
+pub mod dump;
 pub mod file;
 pub(crate) mod glob;
+pub mod held;
 pub mod keywords;
 pub mod options;
 pub mod pattern;
@@ -21,6 +23,7 @@ pub use settings::Settings;
 use crate::account::Account;
 use crate::exit::{Fatal, Result, os_words};
 use file::Reader;
+use options::Absent;
 use std::path::Path;
 
 /// The system-wide file.
@@ -56,6 +59,24 @@ pub fn read_files(
                 crate::log::debug3(format_args!("{}: {}", path.display(), os_words(&error)))
             }
         }
+    }
+    Ok(())
+}
+
+/// Says what the configuration asks for and is not built.
+///
+/// # Errors
+/// Something that it would be dangerous to go on without.
+pub fn report_missing(options: &Options) -> Result<()> {
+    for Absent { place, keyword, refused } in &options.missing {
+        if *refused {
+            return Err(Fatal::new(format!(
+                "{place}: {keyword} is not supported yet; set it to \"none\" for this host to go \
+                 on without it"
+            )));
+        }
+        let text = format!("{place}: {keyword} is not supported yet and has no effect");
+        crate::log::info(text);
     }
     Ok(())
 }

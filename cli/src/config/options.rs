@@ -2,6 +2,7 @@
 
 use super::values::{EscapeChar, RekeyLimit};
 use crate::log::Level;
+use std::collections::BTreeMap;
 use tssh_forward::core::address::LocalForward;
 
 /// `StrictHostKeyChecking`.
@@ -134,6 +135,21 @@ pub struct Options {
     pub user: Option<String>,
     pub user_known_hosts_file: Option<Vec<String>>,
     pub visual_host_key: Option<bool>,
+    /// Values that are only kept, by keyword.
+    pub held: BTreeMap<&'static str, Vec<String>>,
+    /// What was asked for and is not built.
+    pub missing: Vec<Absent>,
+}
+
+/// A line that asks for something which is not built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Absent {
+    /// File and line, or the command line.
+    pub place: String,
+    /// The keyword.
+    pub keyword: &'static str,
+    /// Whether going on without it would be dangerous.
+    pub refused: bool,
 }
 
 /// One `IdentityFile` line or `-i` option.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tssh_forward::core::address::LocalForward;
 
 /// Key files tried when none is named: OpenSSH's list without the types that are not built.
-const DEFAULT_IDENTITIES: &[&str] = &["~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ed25519"];
+pub const DEFAULT_IDENTITIES: &[&str] = &["~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ed25519"];
 /// Methods that are built, in OpenSSH's order of preference.
 const DEFAULT_AUTHENTICATIONS: &str = "publickey,keyboard-interactive,password";
 
@@ -117,8 +117,12 @@ impl Settings {
         let host_name = host_name.to_lowercase();
         let port = o.port.unwrap_or(22);
         let user = o.user.clone().unwrap_or_else(|| account.name.clone());
+        let key_alias = o.host_key_alias.as_ref().map(|alias| alias.to_lowercase());
         crate::args::check_destination(&host_name, Some(&user))?;
-        let local_host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        if o.connection_attempts == Some(0) {
+            return Err(Fatal::new("Invalid number of ConnectionAttempts"));
+        }
+        let local_host = local_host();
         let paths = Paths {
             account,
             tokens: Tokens {
@@ -126,7 +130,7 @@ impl Settings {
                 local_host: &local_host,
                 original: host,
                 host: &host_name,
-                key_alias: o.host_key_alias.as_deref().unwrap_or(host),
+                key_alias: key_alias.as_deref().unwrap_or(host),
                 port,
                 user: &user,
             },
@@ -176,7 +180,7 @@ impl Settings {
             proxy: proxy(o),
             proxy_use_fdpass: o.proxy_use_fdpass.unwrap_or(false),
             connect_timeout: timeout(o.connect_timeout),
-            connection_attempts: o.connection_attempts.unwrap_or(1).max(1),
+            connection_attempts: o.connection_attempts.unwrap_or(1),
             tcp_keep_alive: o.tcp_keep_alive.unwrap_or(true),
             server_alive_interval: timeout(o.server_alive_interval),
             server_alive_count_max: o.server_alive_count_max.unwrap_or(3),
@@ -194,7 +198,7 @@ impl Settings {
             strict_host_key_checking: o.strict_host_key_checking.unwrap_or_default(),
             user_known_hosts: Vec::new(),
             global_known_hosts: Vec::new(),
-            host_key_alias: o.host_key_alias.clone(),
+            host_key_alias: o.host_key_alias.as_ref().map(|alias| alias.to_lowercase()),
             hash_known_hosts: o.hash_known_hosts.unwrap_or(false),
             check_host_ip: o.check_host_ip.unwrap_or(false),
             known_hosts_command: not_none(&o.known_hosts_command),
@@ -233,7 +237,7 @@ impl Settings {
     /// # Errors
     /// A token that does not exist.
     pub fn expand_token(&self, token: char) -> std::result::Result<String, String> {
-        let local_host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let local_host = local_host();
         let tokens = Tokens {
             account: &self.account,
             local_host: &local_host,
@@ -244,6 +248,25 @@ impl Settings {
             user: &self.user,
         };
         tokens.expand(&format!("%{token}"))
+    }
+
+    /// A path with its tilde and its tokens expanded.
+    ///
+    /// # Errors
+    /// A token that does not exist, a variable that is not set, or `~name` of nobody.
+    pub fn expand(&self, text: &str) -> Result<String> {
+        let local_host = local_host();
+        let tokens = Tokens {
+            account: &self.account,
+            local_host: &local_host,
+            original: &self.host,
+            host: &self.host_name,
+            key_alias: self.host_key_alias.as_deref().unwrap_or(&self.host),
+            port: self.port,
+            user: &self.user,
+        };
+        let path = Paths { account: &self.account, tokens }.path(text)?;
+        Ok(path.to_string_lossy().into_owned())
     }
 
     /// The name that the host's key is filed under: the alias, `host`, or `[host]:port`.
@@ -267,6 +290,10 @@ fn proxy(o: &Options) -> Option<Proxy> {
         let (Proxy::Command(text) | Proxy::Jump(text)) = proxy;
         !text.eq_ignore_ascii_case("none")
     })
+}
+
+fn local_host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// The methods to try: preferred ones that are built and not switched off.
@@ -326,12 +353,8 @@ impl Paths<'_> {
             None | Some("SSH_AUTH_SOCK") => Ok(variable("SSH_AUTH_SOCK")),
             Some("none") => Ok(None),
             Some(text) => match text.strip_prefix('$').filter(|name| !name.starts_with('{')) {
-                Some(name) => match variable(name) {
-                    Some(path) => Ok(Some(path)),
-                    None => Err(Fatal::new(format!(
-                        "IdentityAgent: the environment variable {name} is not set"
-                    ))),
-                },
+                // Without the variable there is no agent, as in ssh.
+                Some(name) => Ok(variable(name)),
                 None => self.path(text).map(Some),
             },
         }

@@ -179,8 +179,14 @@ fn keywords_without_effect_are_accepted_or_refused_by_the_table() {
     ] {
         assert!(read(line, "h").is_ok(), "{line}");
     }
-    assert!(read("RemoteCommand x", "h").is_err());
-    assert!(read("Host other\nRemoteCommand x", "h").is_ok());
+    let refused =
+        |k: &&keywords::Keyword| matches!(k.kind, keywords::Kind::Held(_, held::Missing::Refused));
+    for name in keywords::KEYWORDS.iter().filter(refused).map(|k| k.name) {
+        let missing = |text: &str| report_missing(&read(text, "h").unwrap());
+        assert!(missing(&format!("{name} yes")).is_err(), "{name}");
+        assert!(missing(&format!("Host other\n{name} yes")).is_ok(), "{name}");
+        assert!(missing(&format!("{name} no")).is_ok(), "{name}");
+    }
     let o = read("ChallengeResponseAuthentication no\nKbdInteractiveAuthentication yes", "h");
     assert_eq!(o.unwrap().kbd_interactive_authentication, Some(false));
 }

@@ -8,6 +8,7 @@
 mod algorithms;
 mod auth;
 mod background;
+mod config;
 mod errors;
 mod forwards;
 #[cfg(feature = "full")]

@@ -1,0 +1,207 @@
+//! `-G` beside that of the machine's ssh: the same keys in the same order, and the same values
+//! but for those listed here with a reason.
+
+use crate::support::lacks_openssh;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use tssh_interop_tests::scratch::Scratch;
+use tssh_interop_tests::tssh::tssh_binary;
+
+/// Keys whose values may differ: which algorithms there are is not a matter of configuration.
+const LISTS: &[(&str, &str)] = &[
+    ("casignaturealgorithms", "lists what is built"),
+    ("ciphers", "lists what is built, in tssh's order of preference"),
+    ("hostbasedacceptedalgorithms", "lists what is built"),
+    ("hostkeyalgorithms", "lists what is built"),
+    ("kexalgorithms", "lists what is built"),
+    ("macs", "lists what is built"),
+    ("pubkeyacceptedalgorithms", "lists what is built"),
+];
+
+/// Defaults that differ; a value that somebody set must not.
+const DEFAULTS: &[(&str, &str)] = &[
+    ("identityfile", "no default file for key types that are not built"),
+    ("requiredrsasize", "2,048 bits at least, of which ssh 9.2 accepts 1,024"),
+    ("forwardx11trusted", "Debian's ssh trusts by default, OpenSSH's own does not"),
+];
+
+struct Printed {
+    status: Option<i32>,
+    text: String,
+    complaint: String,
+}
+
+impl Printed {
+    fn values(&self) -> Vec<(String, Vec<String>)> {
+        let mut all: Vec<(String, Vec<String>)> = Vec::new();
+        for line in self.text.lines().filter(|line| !line.starts_with("gssapi")) {
+            let (key, value) = line.split_once(' ').unwrap_or((line, ""));
+            match all.last_mut().filter(|(last, _)| last == key) {
+                Some((_, values)) => values.push(value.to_owned()),
+                None => all.push((key.to_owned(), vec![value.to_owned()])),
+            }
+        }
+        all
+    }
+}
+
+fn print(program: &Path, directory: &Path, words: &[&str]) -> Printed {
+    let mut command = Command::new(program);
+    command.current_dir(directory).env("TEST_NAME", "value").env_remove("SSH_AUTH_SOCK");
+    let output = command.arg("-G").args(words).stdin(Stdio::null()).output().expect("-G runs");
+    let complaint = String::from_utf8_lossy(&output.stderr).replace('\r', "");
+    let lines = complaint.lines().filter(|line| !line.starts_with("Pseudo-terminal"));
+    Printed {
+        status: output.status.code(),
+        text: String::from_utf8_lossy(&output.stdout).into_owned(),
+        complaint: lines.map(|line| format!("{line}\n")).collect(),
+    }
+}
+
+/// One file and one command line, for both programs.
+struct Case {
+    directory: Scratch,
+    words: Vec<String>,
+}
+
+impl Case {
+    fn new(config: &str, words: &[&str]) -> Self {
+        let directory = Scratch::new();
+        directory.write("c", config);
+        let words = ["-F", "c"].iter().chain(words).map(|&word| word.to_owned()).collect();
+        Self { directory, words }
+    }
+
+    fn run(&self, program: &Path) -> Printed {
+        let words: Vec<&str> = self.words.iter().map(String::as_str).collect();
+        print(program, self.directory.path(), &words)
+    }
+
+    /// The same with another file.
+    fn again(&self, program: &Path, text: &str, host: &str) -> Printed {
+        self.directory.write("again", text);
+        print(program, self.directory.path(), &["-F", "again", host])
+    }
+}
+
+fn ssh() -> PathBuf {
+    PathBuf::from("/usr/bin/ssh")
+}
+
+/// What differs in both programs' output; `differ` names keys of this case that may.
+fn difference(config: &str, words: &[&str], differ: &[&str]) -> Option<String> {
+    let case = Case::new(config, words);
+    let (theirs, ours) = (case.run(&ssh()), case.run(&tssh_binary()));
+    let mut faults = Vec::new();
+    if (ours.status, theirs.status) != (Some(0), Some(0)) {
+        let complaints = format!("{}{}", ours.complaint, theirs.complaint);
+        faults.push(format!("{:?} and {:?}: {complaints}", ours.status, theirs.status));
+    }
+    let default: BTreeMap<_, _> = Case::new("", &["h"]).run(&ssh()).values().into_iter().collect();
+    let (ours_by_key, theirs_by_key) = (ours.values(), theirs.values());
+    let keys = |all: &[(String, Vec<String>)]| all.iter().map(|v| v.0.clone()).collect::<Vec<_>>();
+    if keys(&ours_by_key) != keys(&theirs_by_key) {
+        faults.push(format!("{:?} and {:?}", keys(&ours_by_key), keys(&theirs_by_key)));
+    }
+    for ((key, our), (_, their)) in ours_by_key.iter().zip(&theirs_by_key) {
+        let key = key.as_str();
+        let named = |list: &[(&str, &str)]| list.iter().any(|(name, _)| *name == key);
+        let defaulted = named(DEFAULTS) && default.get(key) == Some(their);
+        if !named(LISTS) && !defaulted && !differ.contains(&key) && our != their {
+            faults.push(format!("{key}: {our:?} and {their:?}"));
+        }
+    }
+    let host = &ours_by_key.first().map_or_else(String::new, |(_, values)| values.concat());
+    let again = case.again(&tssh_binary(), &ours.text, host);
+    if again.text != ours.text {
+        faults.push(format!("read back: {}{}", again.complaint, again.text));
+    }
+    (!faults.is_empty()).then(|| format!("{words:?} with {config:?}: {}", faults.join("\n")))
+}
+
+/// Compares both programs' output; `differ` names keys of this case that may differ.
+#[track_caller]
+fn agree(config: &str, words: &[&str], differ: &[&str]) {
+    let found = difference(config, words, differ);
+    assert!(found.is_none(), "{}", found.unwrap_or_default());
+}
+
+/// What differs where both should refuse, with the same words.
+fn refusal(config: &str, words: &[&str]) -> Option<String> {
+    let case = Case::new(config, words);
+    let (theirs, ours) = (case.run(&ssh()), case.run(&tssh_binary()));
+    let same = ours.status == Some(255) && theirs.status == Some(255);
+    if same && ours.complaint == theirs.complaint {
+        return None;
+    }
+    let (our, their) = (ours.complaint, theirs.complaint);
+    Some(format!("{words:?} with {config:?}: {our:?} and {their:?}"))
+}
+
+/// The lines of a table of cases; ` | ` stands for a new line.
+fn cases(table: &str) -> impl Iterator<Item = String> {
+    table.lines().map(|line| format!("{}\n", line.replace(" | ", "\n")))
+}
+
+#[test]
+fn defaults_and_options_of_the_command_line() {
+    if lacks_openssh("defaults_and_options_of_the_command_line") {
+        return;
+    }
+    for words in [
+        &["h"][..],
+        &["Mixed.Case"],
+        &["u@h"],
+        &["user:style@h"],
+        &["ssh://u@h:2222"],
+        &["-l", "u", "-p", "2222", "h"],
+        &["-4", "h"],
+        &["-6Cg", "h"],
+        &["-vvnN", "h"],
+        &["-ttq", "h"],
+        &["-T", "h"],
+        &["-s", "h", "sftp"],
+        &["-b", "127.0.0.1", "h"],
+        &["-e", "none", "h"],
+        &["-L", "2001:localhost:143", "-L2002:[::1]:imap", "h"],
+        &["-L", "*:2001:localhost:143", "h"],
+        &["-L", "/tmp/a:localhost:143", "h"],
+        &["-oPort=2222", "-o", "User u", "-oPort 1", "h", "-o", "Compression=yes"],
+        &["-i", "/etc/passwd", "h"],
+        &["h", "-p", "77", "command", "-v"],
+    ] {
+        agree("", words, &[]);
+    }
+}
+
+#[test]
+fn values_of_every_keyword() {
+    if lacks_openssh("values_of_every_keyword") {
+        return;
+    }
+    let found: Vec<String> = cases(include_str!("config/values.txt"))
+        .filter_map(|config| difference(&config, &["h"], &[]))
+        .collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    // Debian's ssh asks for signs of life where nobody watches.
+    agree("BatchMode yes", &["h"], &["serveraliveinterval"]);
+    // What ssh prints in a form that it would not read back.
+    agree("EscapeChar ^]", &["h"], &["escapechar"]);
+    agree("ControlPath /a/100%%", &["h"], &["controlpath"]);
+    agree("User \"x y\"", &["h"], &["user"]);
+    agree("UserKnownHostsFile a \"b c\"", &["h"], &["userknownhostsfile"]);
+    agree("SetEnv A=1 \"B=2 3\"", &["h"], &["setenv"]);
+    agree("RemoteForward 1080", &["h"], &["remoteforward"]);
+}
+
+#[test]
+fn bad_values() {
+    if lacks_openssh("bad_values") {
+        return;
+    }
+    let found: Vec<String> = cases(include_str!("config/refused.txt"))
+        .filter_map(|config| refusal(&config, &["h"]))
+        .collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
