@@ -20,7 +20,7 @@ impl EscapeKeys {
         match found {
             Escape::Terminate => {
                 log::show(format_args!("{shown}.\r\n"));
-                self.shared.fail();
+                self.shared.terminate();
                 let end = |control: &mut Control<'_>| {
                     control.disconnect(DisconnectReason::ByApplication, "disconnected by user");
                 };
@@ -36,7 +36,7 @@ impl EscapeKeys {
             }
             Escape::List => {
                 log::show(format_args!("{shown}#\r\n"));
-                self.shared.list_forwarded();
+                self.shared.list_connections();
             }
             Escape::Quieter => {
                 log::show(format_args!("{shown}V [LogLevel {}]\r\n", log::change_level(false)))

@@ -27,6 +27,7 @@ use app::Client;
 use rustix::process::Signal;
 use session::Plan;
 use shared::Shared;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tssh_connection::{ClientConfig, ConnectionConfig, Stack};
@@ -132,11 +133,16 @@ fn start(
     let has_program = plan.program.is_some();
     let outcome = runtime.block_on(async {
         let mut signals = Endings::listen()?;
-        tokio::select! {
-            status = log_in(settings, plan, route, background, Arc::clone(&shared)) => {
-                status.map(Outcome::Status)
+        let mut run = pin!(log_in(settings, plan, route, background, Arc::clone(&shared)));
+        loop {
+            tokio::select! {
+                status = &mut run => return status.map(Outcome::Status),
+                number = signals.next() => {
+                    if let Some(outcome) = signalled(number, &shared, has_program) {
+                        return Ok(outcome);
+                    }
+                }
             }
-            number = signals.next() => Ok(signalled(number, &shared, has_program)),
         }
     });
     // A thread that still waits for a human or a resolver must not hold us up.
@@ -144,17 +150,25 @@ fn start(
     outcome
 }
 
-/// What a signal does: as in ssh.
-fn signalled(number: i32, shared: &Shared, has_program: bool) -> Outcome {
+/// What a signal does: as in ssh, but that the first interrupt while forwarded connections are
+/// waited for takes a second one to end them.
+fn signalled(number: i32, shared: &Shared, has_program: bool) -> Option<Outcome> {
     if !shared.is_authenticated() {
-        return Outcome::Signal(number);
+        return Some(Outcome::Signal(number));
+    }
+    if number == Signal::INT.as_raw() && shared.is_waiting() {
+        if !shared.interrupt() {
+            return Some(Outcome::Status(shared.exit_status().unwrap_or(OWN_FAILURE)));
+        }
+        log::info("Still waiting; a second interrupt leaves at once.");
+        return None;
     }
     if !has_program && number == Signal::TERM.as_raw() {
         // That is how forwards without a command are ended on purpose.
-        return Outcome::Status(0);
+        return Some(Outcome::Status(0));
     }
     log::verbose(format_args!("Killed by signal {number}."));
-    Outcome::Status(OWN_FAILURE)
+    Some(Outcome::Status(OWN_FAILURE))
 }
 
 async fn log_in(

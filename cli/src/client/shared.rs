@@ -26,8 +26,12 @@ pub(super) struct State {
     pub(super) exit_status: Option<u8>,
     /// A failure of our own whose reason was printed.
     pub(super) failure: Option<u8>,
-    /// Forwarded connections that are open, for the list that `~#` and logging out show.
-    pub(super) forwarded: BTreeMap<ChannelKey, String>,
+    /// The session is over, and forwarded connections are waited for.
+    pub(super) waiting: bool,
+    /// That was interrupted once.
+    pub(super) interrupted: bool,
+    /// The connections within this one, for the list that `~#` and logging out show.
+    pub(super) connections: BTreeMap<ChannelKey, String>,
 }
 
 impl Shared {
@@ -83,6 +87,21 @@ impl Shared {
         self.state().failure
     }
 
+    /// Whether only forwarded connections are left.
+    pub fn is_waiting(&self) -> bool {
+        self.state().waiting
+    }
+
+    /// Interrupts the waiting; `true` the first time.
+    pub fn interrupt(&self) -> bool {
+        !std::mem::replace(&mut self.state().interrupted, true)
+    }
+
+    /// The user ends the connection, whatever became of the command.
+    pub(super) fn terminate(&self) {
+        self.state().exit_status = Some(OWN_FAILURE);
+    }
+
     /// What was to be done is done; there was no command whose status would count.
     pub(super) fn succeed(&self) {
         self.state().exit_status.get_or_insert(0);
@@ -92,9 +111,10 @@ impl Shared {
         self.state().failure = Some(OWN_FAILURE);
     }
 
-    pub(super) fn list_forwarded(&self) {
+    /// The list that `~#` and logging out show.
+    pub(super) fn list_connections(&self) {
         log::info("The following connections are open:");
-        for (channel, text) in &self.state().forwarded {
+        for (channel, text) in &self.state().connections {
             log::info(format_args!("  #{} {text}", channel.index()));
         }
     }

@@ -2,6 +2,8 @@
 
 use super::Client;
 use crate::log;
+use crate::stdio::StandardInput;
+use tokio::io::AsyncReadExt as _;
 use tssh_forward::driver::Control;
 use tssh_transport::disconnect::DisconnectReason;
 
@@ -27,21 +29,41 @@ impl Client {
         self.finish_if_done(control);
     }
 
+    /// The session is over. Connections that are still forwarded keep the program here, as in
+    /// ssh, which says nothing about it.
     pub(super) fn session_closed(&mut self, control: &mut Control<'_>) {
         self.session_over = true;
-        self.session = None;
+        if let Some(session) = self.session.take() {
+            self.shared.state().connections.remove(&session);
+        }
         self.shared.leave_raw_mode();
         if self.plan.no_wait {
             return control.disconnect(DisconnectReason::ByApplication, "disconnected by user");
         }
         if control.forwarded_connections() > 0 {
+            self.shared.state().waiting = true;
             log::info("Waiting for forwarded connections to terminate...");
-            self.shared.list_forwarded();
+            self.shared.list_connections();
+            self.wait_with_escapes(control);
         }
         self.finish_if_done(control);
     }
 
-    pub(super) fn finish_if_done(&self, control: &mut Control<'_>) {
+    /// Who had a terminal may still end the waiting with an escape sequence and a newline: the
+    /// terminal edits lines again.
+    fn wait_with_escapes(&self, control: &Control<'_>) {
+        let Some(escape) = self.plan.escape else { return };
+        // Without standard input there is nothing to be typed.
+        let Ok(input) = StandardInput::open() else { return };
+        let mut typed = self.escapes(input, escape, control.handle());
+        tokio::spawn(async move {
+            let mut unread = [0; 256];
+            while let Ok(1..) = typed.read(&mut unread).await {}
+        });
+    }
+
+    /// Disconnects once nothing is left to wait for.
+    fn finish_if_done(&self, control: &mut Control<'_>) {
         if self.session_over && control.forwarded_connections() == 0 {
             control.disconnect(DisconnectReason::ByApplication, "disconnected by user");
         }

@@ -35,11 +35,11 @@ impl Client {
             AppEvent::ForwardAsked { forward, channel, originator } => {
                 let text = self.describe(forward, originator);
                 log::debug1(format_args!("channel {}: {text}", channel.index()));
-                self.shared.state().forwarded.insert(channel, text);
+                self.shared.state().connections.insert(channel, text);
             }
             AppEvent::ForwardFailed { text } => log::error(text),
             AppEvent::ForwardClosed { channel } => {
-                self.shared.state().forwarded.remove(&channel);
+                self.shared.state().connections.remove(&channel);
                 self.forwarded_closed(control);
             }
             AppEvent::Unsolicited { kind } => self.warn_unsolicited(&kind),

@@ -28,6 +28,8 @@ impl Client {
         match opened {
             Ok(channel) => {
                 self.session = Some(channel);
+                let session = "client-session".to_owned();
+                self.shared.state().connections.insert(channel, session);
                 log::debug1("Entering interactive session.");
                 self.go_to_background(control);
             }
@@ -46,17 +48,23 @@ impl Client {
             (true, None) => Some(Box::new(StandardInput::open().map_err(words)?)),
             (true, Some(escape)) => {
                 let input = StandardInput::open().map_err(words)?;
-                let keys = EscapeKeys {
-                    escape,
-                    shared: Arc::clone(&self.shared),
-                    handle: control.handle(),
-                };
-                Some(Box::new(EscapeReader::new(input, escape, move |found| keys.act(found))))
+                Some(Box::new(self.escapes(input, escape, control.handle())))
             }
         };
         let output: Output = Box::new(StandardOutput::open().map_err(words)?);
         let error: Output = Box::new(StandardOutput::open_error().map_err(words)?);
         Ok(Endpoints::split(input, Some(output)).with_error_output(error))
+    }
+
+    /// What is typed, with the escape sequences taken out and carried out.
+    pub(super) fn escapes(
+        &self,
+        typed: StandardInput,
+        escape: u8,
+        handle: Handle,
+    ) -> EscapeReader<StandardInput> {
+        let keys = EscapeKeys { escape, shared: Arc::clone(&self.shared), handle };
+        EscapeReader::new(typed, escape, move |found| keys.act(found))
     }
 
     pub(super) fn channel(&mut self, event: ChannelEvent, control: &mut Control<'_>) {
