@@ -236,7 +236,7 @@ async fn every_address_of_a_name_is_tried() {
 #[tokio::test]
 async fn what_the_policy_forbids_is_refused_without_a_dial() {
     let permit = Permit::parse("127.0.0.1:1", &Services::default()).unwrap();
-    let policy = Policy { tcp_local: true, permit_open: PermitOpen::Only(vec![permit]) };
+    let policy = Policy { permit_open: PermitOpen::Only(vec![permit]), ..Policy::server() };
     let options = DriverOptions { policy, ..DriverOptions::default() };
     let client = (DriverOptions::default(), nothing());
     let sockets = tcp_pair().await;

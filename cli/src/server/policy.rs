@@ -299,7 +299,7 @@ mod tests {
         let permit = |text: &str| crate::forwards::permit(text).unwrap();
         let own = PermitOpen::Only(vec![permit("a:1"), permit("b:*"), permit("*:25")]);
         let key = [destination("a", None), destination("b", Some(2)), destination("*", Some(1))];
-        let policy = Policy { tcp_local: true, permit_open: narrowed(&own, &key) };
+        let policy = Policy { permit_open: narrowed(&own, &key), ..Policy::server() };
         for (host, port, permitted) in [
             ("a", 1, true),
             ("a", 2, false),
@@ -311,7 +311,7 @@ mod tests {
             ("c", 1, false),
         ] {
             assert_eq!(policy.permits_open(host, port), permitted, "{host}:{port}");
-            let by_own = Policy { tcp_local: true, permit_open: own.clone() };
+            let by_own = Policy { permit_open: own.clone(), ..Policy::server() };
             let by_key = key.iter().any(|d| d.covers(host, port));
             assert_eq!(permitted, by_own.permits_open(host, port) && by_key, "{host}:{port}");
         }

@@ -5,5 +5,7 @@ pub mod display;
 pub mod local;
 pub mod policy;
 pub mod pump;
+pub mod remote;
 pub mod services;
+pub mod socks;
 pub mod x11;

@@ -168,7 +168,7 @@ impl Settings {
     #[must_use]
     pub fn forwarding(&self) -> Policy {
         let tcp_local = matches!(self.allow_tcp_forwarding, Forwarding::Yes | Forwarding::Local);
-        Policy { tcp_local, permit_open: self.permit_open.clone() }
+        Policy { tcp_local, permit_open: self.permit_open.clone(), ..Policy::server() }
     }
 
     /// Where this user's keys are looked up: `%h` is the home directory, `%u` the name, and a
