@@ -23,6 +23,8 @@ pub enum Invocation {
     VersionToStderr,
     /// `--version`: print it to standard output.
     Version,
+    /// `-Q`: print this list.
+    Query(String),
     /// `--demo`: the built-in demonstration.
     Demo,
     /// Connect.
@@ -271,6 +273,7 @@ impl Parser<'_> {
                 }
             }
             'o' => self.option(value)?,
+            'Q' => self.early = Some(Invocation::Query(crate::query::answer(value)?)),
             'p' => {
                 let port = crate::forwards::port(value)
                     .ok_or_else(|| Fatal::usage(format!("Bad port '{value}'")))?;

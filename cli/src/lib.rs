@@ -38,6 +38,7 @@ pub mod limits;
 pub mod log;
 pub mod prompt;
 pub mod proxy;
+pub mod query;
 pub mod revoked;
 pub mod server;
 pub mod server_auth;

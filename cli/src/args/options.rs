@@ -118,6 +118,7 @@ messages
   -v, -vv, -vvv   say what happens              -q          say nothing
   -E file         messages to a file            -V          version
 
+  -Q list         algorithms there are (\"help\": which lists there are)
   -c, -m          ciphers, MACs                 -a, -x, -k  accepted; already so
 
 terms

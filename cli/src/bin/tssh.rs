@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Ok(Invocation::Help) => return printed(args::HELP),
         Ok(Invocation::Version) => return printed(args::VERSION),
         Ok(Invocation::VersionToStderr) => log::show(format_args!("{}\n", args::VERSION)),
+        Ok(Invocation::Query(text)) => return printed(text.trim_end()),
         Ok(Invocation::Demo) => return demo::run(),
         Ok(Invocation::Connect(arguments)) => return ExitCode::from(client::main(*arguments)),
         Err(fatal) => {

@@ -205,3 +205,34 @@ fn bad_values() {
         .collect();
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
+
+/// The same queries as the machine's ssh, and no answer that it does not know.
+#[test]
+fn queries() {
+    if lacks_openssh("queries") {
+        return;
+    }
+    let ask = |program: &Path, query: &str| {
+        let output = Command::new(program).args(["-Q", query]).output().expect("-Q runs");
+        let text = format!("{}{}", text(&output.stdout), text(&output.stderr)).replace('\r', "");
+        (output.status.code(), text)
+    };
+    let (_, help) = ask(&ssh(), "help");
+    let queries: Vec<&str> = help.lines().filter(|query| *query != "kex-gss").collect();
+    assert_eq!(ask(&tssh_binary(), "help"), (Some(0), format!("{}\n", queries.join("\n"))));
+    for query in queries.into_iter().chain(["Ciphers", "hostkeyalgorithms", "MACS"]) {
+        let (_, theirs) = ask(&ssh(), query);
+        let (status, ours) = ask(&tssh_binary(), query);
+        assert_eq!(status, Some(0), "{query}");
+        // Newer than the ssh of this machine.
+        let known = |name: &str| name.starts_with("mlkem768") || theirs.lines().any(|l| l == name);
+        let strange: Vec<&str> =
+            ours.lines().filter(|name| !name.is_empty() && !known(name)).collect();
+        assert!(strange.is_empty(), "{query}: {strange:?}");
+    }
+    assert_eq!(ask(&tssh_binary(), "foo"), ask(&ssh(), "foo"));
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
