@@ -194,7 +194,7 @@ impl Parser<'_> {
     }
 
     fn flag(&mut self, letter: char) -> Result<()> {
-        use crate::config::options::{AddressFamily, RequestTty, SessionType};
+        use crate::config::options::{AddressFamily, ForwardAgent, RequestTty, SessionType};
         let o = &mut self.options;
         match letter {
             '1' => return Err(Fatal::usage("SSH protocol v.1 is no longer supported")),
@@ -225,9 +225,19 @@ impl Parser<'_> {
                 o.log_level = Some(crate::log::Level::of_verbosity(self.verbosity));
             }
             'V' => self.early = Some(Invocation::VersionToStderr),
-            // What they ask for is so already: no agent and no X11 forwarding, no GSSAPI
-            // delegation, protocol 2, messages to standard error.
-            '2' | 'a' | 'k' | 'x' | 'y' => {}
+            'A' => o.forward_agent = Some(ForwardAgent::Yes),
+            'a' => o.forward_agent = Some(ForwardAgent::No),
+            'X' | 'Y' => {
+                o.forward_x11 = Some(true);
+                o.forward_x11_by_flag = true;
+                if letter == 'Y' {
+                    o.forward_x11_trusted = Some(true);
+                }
+            }
+            'x' => o.forward_x11 = Some(false),
+            // What they ask for is so already: no GSSAPI delegation, protocol 2, messages to
+            // standard error.
+            '2' | 'k' | 'y' => {}
             other => return Err(not_built(other)),
         }
         Ok(())

@@ -8,12 +8,13 @@
 
 mod keys;
 
-use crate::agent::Agent;
+use crate::agent::{Agent, AgentFault, AgentKey, SessionBinding};
 use crate::config::Settings;
 use crate::identity::{self, Candidate, Holder};
 use crate::log;
 use crate::prompt::{self, Echo};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use tssh_transport::userauth::{Attempt, AuthAnswer, AuthQuestion, Prompt};
 use zeroize::Zeroizing;
 
@@ -21,6 +22,7 @@ use zeroize::Zeroizing;
 #[derive(Debug)]
 pub struct Authenticator {
     settings: Settings,
+    binding: Option<Arc<SessionBinding>>,
     agent: Option<Agent>,
     candidates: Vec<Candidate>,
     /// Methods that are used up.
@@ -36,13 +38,14 @@ pub struct Authenticator {
 }
 
 impl Authenticator {
-    /// Looks at the key files and asks the agent for its keys.
-    pub async fn prepare(settings: &Settings) -> Self {
+    /// Looks at the key files, and asks the agent for its keys. The agent is shown first which
+    /// host they are for, and then lists those only that may be used there.
+    pub async fn prepare(settings: &Settings, binding: Option<Arc<SessionBinding>>) -> Self {
         let mut agent = None;
         let mut held = Vec::new();
         let wants_keys = settings.authentications.iter().any(|m| m == "publickey");
         if let Some(socket) = settings.identity_agent.as_ref().filter(|_| wants_keys) {
-            match list_keys(socket).await {
+            match list_keys(socket, binding.as_deref()).await {
                 Ok((connection, keys)) => (agent, held) = (Some(connection), keys),
                 Err(fault) => log::debug1(format_args!("agent {}: {fault}", socket.display())),
             }
@@ -54,6 +57,7 @@ impl Authenticator {
         }
         Self {
             settings: settings.clone(),
+            binding,
             agent,
             candidates,
             disabled: BTreeSet::new(),
@@ -222,10 +226,30 @@ impl Authenticator {
 
 async fn list_keys(
     socket: &std::path::Path,
-) -> Result<(Agent, Vec<crate::agent::AgentKey>), crate::agent::AgentFault> {
-    let mut agent = Agent::connect(socket).await?;
+    binding: Option<&SessionBinding>,
+) -> Result<(Agent, Vec<AgentKey>), AgentFault> {
+    let mut agent = connect_bound(socket, binding).await?;
     let keys = agent.identities().await?;
     Ok((agent, keys))
+}
+
+/// A connection to the agent that knows which host it is for, where the agent knows of such a
+/// thing at all.
+async fn connect_bound(
+    socket: &std::path::Path,
+    binding: Option<&SessionBinding>,
+) -> Result<Agent, AgentFault> {
+    let mut agent = Agent::connect(socket).await?;
+    if let Some(binding) = binding {
+        match agent.bind(binding, false).await {
+            Ok(()) => log::debug1("bound agent to hostkey"),
+            Err(AgentFault::Answer(fault)) => {
+                log::debug2(format_args!("the agent does not take the host key: {fault}"));
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(agent)
 }
 
 /// Waits for a human on a thread of its own; the connection goes on meanwhile.

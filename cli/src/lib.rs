@@ -12,6 +12,7 @@
 //! | [`known_hosts`], [`hostkey`] | whether the host key is the right one |
 //! | [`identity`], [`agent`], [`auth`] | with which key or password to log in |
 //! | [`terminal`], [`stdio`], [`prompt`] | the terminal and the three standard streams |
+//! | [`xauth`] | the cookies of X servers |
 //! | [`background`], [`signals`] | `-f`, and what ends the program from outside |
 //! | [`client`] | the session, from the first byte to the exit status |
 
@@ -47,6 +48,7 @@ pub mod stdio;
 pub mod terminal;
 #[cfg(test)]
 mod test_support;
+pub mod xauth;
 
 /// The identification string of both programs, RFC 4253 section 4.2.
 pub const IDENTIFICATION: &str = concat!("SSH-2.0-tssh_", env!("CARGO_PKG_VERSION"));

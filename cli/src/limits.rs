@@ -20,6 +20,19 @@ pub const AGENT_FRAME_BYTES_MAX: usize = 256 * 1024;
 pub const AGENT_KEYS_MAX: usize = 2048;
 /// A silent agent must not hold up a login for ever; signing waits for a human and has no bound.
 pub const AGENT_LIST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long xauth may take: it waits for a lock on its file, which a program that died may have
+/// left behind.
+pub const XAUTH_TIMEOUT: Duration = Duration::from_secs(10);
+/// What xauth prints about one display: a line or a few.
+pub const XAUTH_OUTPUT_BYTES_MAX: u64 = 64 * 1024;
+/// Connections to the X server and to the agent that are being made at one time: the server on
+/// the other side opens them, and each costs a descriptor before it is of any use.
+pub const LOCAL_DIALS_MAX: usize = 64;
+/// How long such a connection may take to come about.
+pub const LOCAL_DIAL_TIMEOUT: Duration = Duration::from_secs(30);
+/// An untrusted cookie lives this much longer than `ForwardX11Timeout`, as in ssh: whoever
+/// connects at the last moment still gets in.
+pub const X11_TIMEOUT_SLACK: Duration = Duration::from_secs(60);
 /// One answer typed by a human (OpenSSH's passphrase buffer).
 pub const ANSWER_BYTES_MAX: usize = 1024;
 /// Times that a question about a host key is repeated before it counts as refused.

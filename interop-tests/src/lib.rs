@@ -9,6 +9,8 @@
 //! | [`ports`] | ports that are promised before they are bound |
 //! | [`record`] | sessions with real OpenSSH, recorded for replay |
 //! | [`toys`], [`pattern`] | TCP services and the bytes that travel through forwards |
+//! | [`chain`] | two servers in a row and an agent |
+//! | [`xserver`] | a real X server without a screen |
 //! | [`sim`] | a client and a server in one process, in virtual time, under seeded faults |
 //! | [`citations`], [`source`] | RFC sentences quoted in the sources; the house rules |
 //! | [`skip`] | how a test says that it could not run |
@@ -16,6 +18,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod chain;
 pub mod citations;
 pub mod openssh;
 pub mod pattern;
@@ -29,3 +32,4 @@ pub mod source;
 pub mod terminal;
 pub mod toys;
 pub mod tssh;
+pub mod xserver;

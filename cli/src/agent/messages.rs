@@ -4,10 +4,24 @@ use crate::limits::{AGENT_FRAME_BYTES_MAX, AGENT_KEYS_MAX};
 use tssh_transport::wire::{Reader, WireError, Writer};
 
 const FAILURE: u8 = 5;
+const SUCCESS: u8 = 6;
 const REQUEST_IDENTITIES: u8 = 11;
 const IDENTITIES_ANSWER: u8 = 12;
 const SIGN_REQUEST: u8 = 13;
 const SIGN_RESPONSE: u8 = 14;
+const EXTENSION: u8 = 27;
+
+/// What an agent is shown of a connection to a host: proof that the host's key signed the
+/// connection's session identifier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionBinding {
+    /// Blob of the host key.
+    pub host_key: Vec<u8>,
+    /// Session identifier, RFC 4253 section 7.2.
+    pub session_id: Vec<u8>,
+    /// The host key's signature over it, from the first key exchange.
+    pub signature: Vec<u8>,
+}
 
 /// SSH_AGENT_RSA_SHA2_256 and SSH_AGENT_RSA_SHA2_512: without one of them an agent signs with
 /// SHA-1, which nobody accepts any more.
@@ -106,6 +120,29 @@ pub fn signature(payload: &[u8]) -> Result<Vec<u8>, AnswerFault> {
     Ok(signature)
 }
 
+/// A frame that tells the agent to which host this connection of its belongs:
+/// `session-bind@openssh.com`, so that it can hold to the destinations that its keys are
+/// restricted to. `forwarding` where others than ourselves will speak on it.
+#[must_use]
+pub fn session_bind(binding: &SessionBinding, forwarding: bool) -> Vec<u8> {
+    let mut payload = vec![EXTENSION];
+    let mut w = Writer::new(&mut payload);
+    w.string(b"session-bind@openssh.com");
+    w.string(&binding.host_key);
+    w.string(&binding.session_id);
+    w.string(&binding.signature);
+    w.boolean(forwarding);
+    frame(&payload)
+}
+
+/// Reads the answer to a request that yields nothing.
+///
+/// # Errors
+/// See [`AnswerFault`].
+pub fn success(payload: &[u8]) -> Result<(), AnswerFault> {
+    Ok(answer(payload, SUCCESS)?.end()?)
+}
+
 fn answer(payload: &[u8], expected: u8) -> Result<Reader<'_>, AnswerFault> {
     let mut r = Reader::new(payload);
     match r.byte("message type")? {
@@ -159,6 +196,23 @@ mod tests {
         assert_eq!(signature(&[FAILURE]), Err(AnswerFault::Refused));
         assert_eq!(signature(&[99]), Err(AnswerFault::Unexpected(99)));
         assert!(signature(&[]).is_err());
+    }
+
+    #[test]
+    fn bindings_have_the_layout_of_the_agent_protocol() {
+        let binding = SessionBinding {
+            host_key: b"key".to_vec(),
+            session_id: b"id".to_vec(),
+            signature: b"sig".to_vec(),
+        };
+        let expected = b"\x1b\0\0\0\x18session-bind@openssh.com\0\0\0\x03key\0\0\0\x02id\
+                         \0\0\0\x03sig\x01";
+        let sent = session_bind(&binding, true);
+        assert_eq!(sent[4..], expected[..]);
+        assert_eq!(session_bind(&binding, false).last(), Some(&0));
+        assert_eq!(success(&[SUCCESS]), Ok(()));
+        assert_eq!(success(&[FAILURE]), Err(AnswerFault::Refused));
+        assert!(success(&[SUCCESS, 0]).is_err());
     }
 
     #[test]

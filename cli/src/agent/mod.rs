@@ -2,7 +2,7 @@
 
 pub mod messages;
 
-pub use messages::AgentKey;
+pub use messages::{AgentKey, SessionBinding};
 
 use crate::limits::{AGENT_FRAME_BYTES_MAX, AGENT_LIST_TIMEOUT};
 use messages::AnswerFault;
@@ -72,6 +72,27 @@ impl Agent {
         let exchange = self.exchange(messages::request_identities());
         let answer = tokio::time::timeout(AGENT_LIST_TIMEOUT, exchange).await;
         Ok(messages::identities(&answer.map_err(|_| AgentFault::Silent)??)?)
+    }
+
+    /// Shows the agent which host this connection is for, see [`messages::session_bind`]. Agents
+    /// that do not know of it refuse, and go on as if nothing had been said.
+    ///
+    /// # Errors
+    /// See [`AgentFault`]; [`AnswerFault::Refused`] leaves the connection usable.
+    pub async fn bind(
+        &mut self,
+        binding: &SessionBinding,
+        forwarding: bool,
+    ) -> Result<(), AgentFault> {
+        let exchange = self.exchange(messages::session_bind(binding, forwarding));
+        let answer = tokio::time::timeout(AGENT_LIST_TIMEOUT, exchange).await;
+        Ok(messages::success(&answer.map_err(|_| AgentFault::Silent)??)?)
+    }
+
+    /// The connection itself, for somebody else to speak on.
+    #[must_use]
+    pub fn into_stream(self) -> UnixStream {
+        self.socket
     }
 
     /// A signature over `data`. It may wait for a human, so it has no bound in time.

@@ -79,7 +79,7 @@ pub const VERSION: &str = concat!("tssh_", env!("CARGO_PKG_VERSION"));
 
 /// What a bad command line is answered with.
 pub const USAGE: &str = "\
-usage: tssh [-46aCfGgkNnqsTtVvx] [-b bind_address] [-c cipher_spec] [-E log_file]
+usage: tssh [-46AaCfGgkNnqsTtVvXxY] [-b bind_address] [-c cipher_spec] [-E log_file]
             [-e escape_char] [-F configfile] [-i identity_file]
             [-J destination] [-L address] [-l login_name] [-m mac_spec]
             [-o option] [-p port]
@@ -99,6 +99,8 @@ forwarding
   -N              no command: forward ports only
   -f              to the background once logged in and all forwards stand
   -g              let other hosts use the forwarded ports
+  -A, -a          with, without the agent
+  -X, -x          with, without X11             -Y          with X11, programs trusted
   --one-shot      forward one connection, then end (no command)
   --no-wait       end with the command, whatever is still forwarded
 
@@ -119,7 +121,7 @@ messages
   -E file         messages to a file            -V          version
 
   -Q list         algorithms there are (\"help\": which lists there are)
-  -c, -m          ciphers, MACs                 -a, -x, -k  accepted; already so
+  -c, -m          ciphers, MACs                 -k          accepted; already so
 
 terms
   forwarding          carrying a TCP connection inside the SSH connection

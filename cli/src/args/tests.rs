@@ -103,18 +103,30 @@ fn bad_command_lines_are_refused_in_ssh_words() {
 
 #[test]
 fn what_is_not_built_is_named() {
-    for words in [
-        &["-R", "1:a:2", "h"][..],
-        &["-D1080", "h"],
-        &["-A", "h"],
-        &["-X", "h"],
-        &["-W", "a:1", "h"],
-        &["-O", "check", "h"],
-    ] {
+    for words in
+        [&["-R", "1:a:2", "h"][..], &["-D1080", "h"], &["-W", "a:1", "h"], &["-O", "check", "h"]]
+    {
         let text = refused(words);
         assert!(text.starts_with(&format!("option {} (", &words[0][..2])), "{text}");
         assert!(text.ends_with("is not supported by tssh yet") && text.lines().count() == 1);
     }
+}
+
+/// S58, S66: what the flags of X11 and agent forwarding set; the last one counts.
+#[test]
+fn flags_of_x11_and_the_agent() {
+    use crate::config::options::ForwardAgent;
+    let x11 = |words: &[&str]| {
+        let o = connect(words).options;
+        (o.forward_x11, o.forward_x11_trusted, o.forward_x11_by_flag)
+    };
+    assert_eq!(x11(&["-X", "h"]), (Some(true), None, true));
+    assert_eq!(x11(&["-Y", "h"]), (Some(true), Some(true), true));
+    assert_eq!(x11(&["-Xx", "h"]), (Some(false), None, true));
+    assert_eq!(x11(&["h"]), (None, None, false));
+    let agent = |words: &[&str]| connect(words).options.forward_agent;
+    assert_eq!(agent(&["-aA", "h"]), Some(ForwardAgent::Yes));
+    assert_eq!(agent(&["-Aa", "h"]), Some(ForwardAgent::No));
 }
 
 #[test]

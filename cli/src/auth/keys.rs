@@ -1,7 +1,6 @@
 //! Public keys: which one comes next, with which signature algorithm, and the signature.
 
 use super::{Authenticator, blocking};
-use crate::agent::Agent;
 use crate::identity::{Candidate, Holder, KeyFile};
 use crate::log;
 use crate::prompt::{self, Echo};
@@ -135,7 +134,10 @@ impl Authenticator {
         // An agent may hang up between two requests.
         let mut agent = match self.agent.take() {
             Some(agent) => agent,
-            None => Agent::connect(self.settings.identity_agent.as_ref()?).await.ok()?,
+            None => {
+                let socket = self.settings.identity_agent.as_ref()?;
+                super::connect_bound(socket, self.binding.as_deref()).await.ok()?
+            }
         };
         let signed = agent.sign(blob, data, algorithm).await;
         match signed {

@@ -42,7 +42,7 @@ impl Keys {
         let settings = Settings::resolve(&options, "h", &Account::current(), names).unwrap();
         let mut builder = tokio::runtime::Builder::new_current_thread();
         let runtime = builder.enable_all().build().unwrap();
-        let authenticator = runtime.block_on(Authenticator::prepare(&settings));
+        let authenticator = runtime.block_on(Authenticator::prepare(&settings, None));
         Login { runtime, authenticator }
     }
 }

@@ -1,20 +1,25 @@
 //! The client as the driver's application: what it does about each event.
 //!
-//! [`forwards`] follows the forwards, [`program`] the session, [`finish`] the way to the end.
+//! [`forwards`] follows the forwards, [`local`] joins the server's channels to the agent and the
+//! X server, [`program`] follows the session, [`x11`] prepares the display, [`finish`] follows the
+//! way to the end.
 
 mod finish;
 mod forwards;
+mod local;
 mod program;
+mod x11;
 
 use super::session::Plan;
 use super::shared::Shared;
 use super::worker::{Kind, Question};
 use crate::background::Background;
 use crate::config::Settings;
+use crate::limits::LOCAL_DIALS_MAX;
 use crate::log::{self, Level};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tssh_connection::{ChannelKey, Event, RequestTag};
 use tssh_forward::core::address::LocalForward;
 use tssh_forward::driver::{AppEvent, Application, Control, ForwardId};
@@ -40,6 +45,11 @@ pub struct Client {
     forwards_pending: usize,
     /// Types of channel that the server opened unasked, each once; there are seven in all.
     warned_kinds: Vec<String>,
+    x11: x11::X11,
+    x11_request: Option<RequestTag>,
+    agent_request: Option<RequestTag>,
+    /// One for each connection to the X server or the agent that is being made.
+    dials: Arc<Semaphore>,
 }
 
 impl Application for Client {
@@ -51,6 +61,7 @@ impl Application for Client {
                 self.session_closed(control);
             }
             AppEvent::ChannelClosed { .. } => {}
+            AppEvent::Reminded(x11::PREPARED) => self.x11_prepared(control),
             event => self.forward_event(event, control),
         }
     }
@@ -79,6 +90,10 @@ impl Client {
             forwards: Vec::new(),
             forwards_pending: 0,
             warned_kinds: Vec::new(),
+            x11: x11::X11::default(),
+            x11_request: None,
+            agent_request: None,
+            dials: Arc::new(Semaphore::new(LOCAL_DIALS_MAX)),
         }
     }
 
@@ -101,7 +116,7 @@ impl Client {
                 log::debug1(format_args!("kex_exchange_identification: banner line: {line}"));
             }
             Event::Note(text) => log::debug1(text),
-            Event::HostKey(question) => self.ask(Kind::HostKey(*question.key), control),
+            Event::HostKey(question) => self.ask(Kind::HostKey(Box::new(question)), control),
             Event::Exchanged { negotiated, .. } => log_negotiated(&negotiated),
             Event::Auth(AuthEvent::Question(question)) => self.ask(Kind::Auth(question), control),
             // A banner is for the user, not for the log file.

@@ -1,10 +1,11 @@
 //! What is known about the connection outside its task.
 
+use crate::agent::SessionBinding;
 use crate::exit::OWN_FAILURE;
 use crate::log;
 use crate::terminal::{self, Mode};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tssh_connection::ChannelKey;
 
 /// What is known about the connection outside its task.
@@ -32,6 +33,7 @@ pub(super) struct State {
     pub(super) interrupted: bool,
     /// The connections within this one, for the list that `~#` and logging out show.
     pub(super) connections: BTreeMap<ChannelKey, String>,
+    binding: Option<Arc<SessionBinding>>,
 }
 
 impl Shared {
@@ -60,6 +62,16 @@ impl Shared {
     /// The method of the last attempt to log in.
     pub fn set_method(&self, method: &'static str) {
         self.state().method = method;
+    }
+
+    /// What an agent is shown of the host.
+    pub fn set_binding(&self, binding: SessionBinding) {
+        self.state().binding = Some(Arc::new(binding));
+    }
+
+    /// The same; none before the host's key was seen.
+    pub fn binding(&self) -> Option<Arc<SessionBinding>> {
+        self.state().binding.clone()
     }
 
     /// Whether the session had a terminal.

@@ -7,7 +7,8 @@
 use super::algorithms::Kind as List;
 use super::keywords::{self, Kind};
 use super::options::{
-    AddressFamily, FingerprintHash, Options, Proxy, RequestTty, SessionType, StrictHostKeyChecking,
+    AddressFamily, FingerprintHash, ForwardAgent, Options, Proxy, RequestTty, SessionType,
+    StrictHostKeyChecking,
 };
 use super::settings::Settings;
 use super::values::EscapeChar;
@@ -365,7 +366,11 @@ fn set_env(d: &Dump<'_>) -> Vec<String> {
 }
 
 fn forward_agent(d: &Dump<'_>) -> Vec<String> {
-    vec![quoted(d.held("forwardagent").unwrap_or("no"))]
+    match &d.options.forward_agent {
+        None | Some(ForwardAgent::No) => vec!["no".to_owned()],
+        Some(ForwardAgent::Yes) => vec!["yes".to_owned()],
+        Some(ForwardAgent::Socket(text)) => vec![quoted(text)],
+    }
 }
 
 fn connect_timeout(o: &Options) -> String {

@@ -206,15 +206,6 @@ pub fn control_persist(words: &mut Words) -> Result<Vec<String>, Complaint> {
     Ok(vec![value])
 }
 
-/// `ForwardAgent`: yes, no, a path, or `$NAME`.
-pub fn forward_agent(words: &mut Words) -> Result<Vec<String>, Complaint> {
-    let word = argument(words)?;
-    Ok(vec![match values::flag(&word) {
-        Some(flag) => if flag { "yes" } else { "no" }.to_owned(),
-        None => word,
-    }])
-}
-
 /// `IPQoS`: one value for both kinds of session, or one for each.
 pub fn ip_qos(words: &mut Words) -> Result<Vec<String>, Complaint> {
     let bad = |word: &str| format!("Bad IPQoS value: {word}");

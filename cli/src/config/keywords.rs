@@ -3,8 +3,8 @@
 use super::algorithms::{self, Kind as List};
 use super::held::{self, Missing, Shape};
 use super::options::{
-    AddressFamily, FingerprintHash, IdentityFile, Options, Proxy, RequestTty, SessionType,
-    StrictHostKeyChecking,
+    AddressFamily, FingerprintHash, ForwardAgent, IdentityFile, Options, Proxy, RequestTty,
+    SessionType, StrictHostKeyChecking,
 };
 use super::values;
 use crate::limits::{IDENTITY_FILES_MAX, LIST_ENTRIES_MAX};
@@ -106,10 +106,10 @@ pub static KEYWORDS: &[Keyword] = &[
     row("fallbacktorsh", Deprecated),
     row("fingerprinthash", Choice(fingerprint_hash)),
     row("forkafterauthentication", Flag(|o| &mut o.fork_after_authentication)),
-    row("forwardagent", Held(Check(held::forward_agent), Said)),
-    row("forwardx11", Held(Shape::Flag, Said)),
-    row("forwardx11timeout", Held(Shape::Seconds, Quiet)),
-    row("forwardx11trusted", Held(Shape::Flag, Quiet)),
+    row("forwardagent", Other(forward_agent)),
+    row("forwardx11", Flag(|o| &mut o.forward_x11)),
+    row("forwardx11timeout", Seconds(|o| &mut o.forward_x11_timeout)),
+    row("forwardx11trusted", Flag(|o| &mut o.forward_x11_trusted)),
     row("gatewayports", Flag(|o| &mut o.gateway_ports)),
     row("globalknownhostsfile", Texts(|o| &mut o.global_known_hosts_file)),
     row("globalknownhostsfile2", Deprecated),
@@ -207,7 +207,7 @@ pub static KEYWORDS: &[Keyword] = &[
     row("versionaddendum", Held(Word, Quiet)),
     row("visualhostkey", Flag(|o| &mut o.visual_host_key)),
     row("warnweakcrypto", Held(Word, Quiet)),
-    row("xauthlocation", Held(Word, Quiet)),
+    row("xauthlocation", Text(|o| &mut o.xauth_location)),
 ];
 
 /// Looks a keyword up, through its alias.
@@ -377,6 +377,17 @@ fn strict_host_key_checking(o: &mut Options, word: &str, active: bool) -> bool {
 fn escape_char(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complaint> {
     let value = values::escape_char(&argument(words)?).ok_or("Bad escape character.")?;
     set(&mut o.escape_char, value, active);
+    Ok(())
+}
+
+fn forward_agent(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complaint> {
+    let word = argument(words)?;
+    let value = match values::flag(&word) {
+        Some(true) => ForwardAgent::Yes,
+        Some(false) => ForwardAgent::No,
+        None => ForwardAgent::Socket(word),
+    };
+    set(&mut o.forward_agent, value, active);
     Ok(())
 }
 

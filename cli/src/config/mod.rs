@@ -7,6 +7,7 @@
 pub mod algorithms;
 pub mod dump;
 pub mod file;
+pub mod forwarding;
 pub(crate) mod glob;
 pub mod held;
 pub mod keywords;

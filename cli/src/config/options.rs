@@ -57,6 +57,17 @@ pub enum SessionType {
     Subsystem,
 }
 
+/// `ForwardAgent` and the options `-A` and `-a`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ForwardAgent {
+    /// Not at all.
+    No,
+    /// The agent that logs in.
+    Yes,
+    /// The agent at this path, or at the path in this variable (`$NAME`).
+    Socket(String),
+}
+
 /// `FingerprintHash`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FingerprintHash {
@@ -93,6 +104,12 @@ pub struct Options {
     pub escape_char: Option<EscapeChar>,
     pub exit_on_forward_failure: Option<bool>,
     pub fingerprint_hash: Option<FingerprintHash>,
+    pub forward_agent: Option<ForwardAgent>,
+    pub forward_x11: Option<bool>,
+    /// `-X` or `-Y` was given.
+    pub forward_x11_by_flag: bool,
+    pub forward_x11_timeout: Option<u32>,
+    pub forward_x11_trusted: Option<bool>,
     pub fork_after_authentication: Option<bool>,
     pub gateway_ports: Option<bool>,
     pub global_known_hosts_file: Option<Vec<String>>,
@@ -134,6 +151,7 @@ pub struct Options {
     pub tcp_keep_alive: Option<bool>,
     pub user: Option<String>,
     pub user_known_hosts_file: Option<Vec<String>>,
+    pub xauth_location: Option<String>,
     pub visual_host_key: Option<bool>,
     /// Values that are only kept, by keyword.
     pub held: BTreeMap<&'static str, Vec<String>>,

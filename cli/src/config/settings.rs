@@ -1,6 +1,7 @@
 //! The settings of one connection: what was said, with defaults filled in and tokens expanded.
 
 use super::algorithms::{self, Kind as List};
+use super::forwarding::{X11Settings, forwarded_agent};
 use super::options::{
     AddressFamily, FingerprintHash, Options, Proxy, RequestTty, SessionType, StrictHostKeyChecking,
 };
@@ -73,6 +74,9 @@ pub struct Settings {
     pub fingerprint_hash: FingerprintHash,
     pub local_forwards: Vec<LocalForward>,
     pub gateway_ports: bool,
+    /// The socket of the agent to forward, if one is to be.
+    pub forward_agent: Option<PathBuf>,
+    pub x11: X11Settings,
     pub exit_on_forward_failure: bool,
     /// Offered lists that somebody named or edited; none where the default stands.
     pub ciphers: Option<Vec<String>>,
@@ -144,6 +148,7 @@ impl Settings {
         let mut settings = Self {
             identities: paths.identities(o)?,
             identity_agent: paths.agent(o)?,
+            forward_agent: forwarded_agent(o, paths.agent(o)?.as_ref(), |text| paths.path(text))?,
             user_known_hosts: paths.list(o.user_known_hosts_file.as_deref(), known)?,
             global_known_hosts: paths.list(o.global_known_hosts_file.as_deref(), system)?,
             revoked_host_keys: match not_none(&o.revoked_host_keys) {
@@ -209,6 +214,8 @@ impl Settings {
             visual_host_key: o.visual_host_key.unwrap_or(false),
             fingerprint_hash: o.fingerprint_hash.unwrap_or_default(),
             local_forwards: if cleared { Vec::new() } else { o.local_forward.clone() },
+            forward_agent: None,
+            x11: X11Settings::of(o),
             gateway_ports: o.gateway_ports.unwrap_or(false),
             exit_on_forward_failure: o.exit_on_forward_failure.unwrap_or(false),
             ciphers: None,

@@ -3,6 +3,7 @@
 use super::program_path;
 use crate::process::{PATIENCE, Process, run};
 use crate::scratch::Scratch;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -41,7 +42,16 @@ impl Agent {
     /// # Panics
     /// When ssh-add fails.
     pub fn add(&self, key: &Path) {
+        self.add_with(key, &[]);
+    }
+
+    /// The same with further arguments for ssh-add, such as the destinations of `-h`.
+    ///
+    /// # Panics
+    /// When ssh-add fails.
+    pub fn add_with(&self, key: &Path, arguments: &[&OsStr]) {
         let mut command = Command::new(program_path("ssh-add"));
-        run(command.arg("-q").arg(key).env("SSH_AUTH_SOCK", &self.socket)).expect_code(0);
+        command.arg("-q").args(arguments).arg(key).env("SSH_AUTH_SOCK", &self.socket);
+        run(&mut command).expect_code(0);
     }
 }

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod agent;
 mod algorithms;
 mod auth;
 mod background;
@@ -22,3 +23,4 @@ mod shell;
 mod silence;
 mod support;
 mod termination;
+mod x11;

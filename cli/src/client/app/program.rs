@@ -9,9 +9,7 @@ use crate::log;
 use crate::stdio::{StandardInput, StandardOutput};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
-use tssh_connection::{
-    ChannelEvent, ChannelKey, ChannelRequest, GlobalRequest, OpenFailure, RequestTag,
-};
+use tssh_connection::{ChannelEvent, ChannelKey, ChannelRequest, GlobalRequest, RequestTag};
 use tssh_forward::core::local::open_failed;
 use tssh_forward::driver::{Control, Endpoints, Handle, Input, Output};
 use tssh_transport::disconnect::DisconnectReason;
@@ -83,20 +81,22 @@ impl Client {
             ChannelEvent::RequestReply { tag, ok: false, channel } => {
                 self.request_refused(tag, channel, control);
             }
-            ChannelEvent::OpenRequest { channel, .. } => {
-                // A client serves nobody.
-                let reason = OpenFailure::AdministrativelyProhibited;
-                let _ = control.refuse_open(channel, reason, "open failed");
-            }
+            ChannelEvent::OpenRequest { channel, kind } => self.local_open(channel, kind, control),
             _ => {}
         }
     }
 
     /// Asks for everything at once; the server answers in order.
-    fn session_opened(&mut self, channel: ChannelKey, control: &mut Control<'_>) {
+    pub(super) fn session_opened(&mut self, channel: ChannelKey, control: &mut Control<'_>) {
         let Some(program) = self.plan.program.clone() else { return };
+        if self.x11_prepares(control) {
+            // It goes on from here when the display's cookie is known.
+            return;
+        }
         // Whoever takes over this connection later can open nothing more.
         let _ = control.global_request(GlobalRequest::NoMoreSessions, false);
+        self.request_x11(channel, control);
+        self.request_agent(channel, control);
         if self.plan.tty {
             self.pty = control.request(channel, session::pty_request(), true).ok();
             self.shared.enter_raw_mode();
@@ -145,6 +145,12 @@ impl Client {
         if Some(tag) == self.pty {
             log::error(format_args!("PTY allocation request failed on channel {index}"));
             self.shared.leave_raw_mode();
+        }
+        if Some(tag) == self.x11_request {
+            log::info(format_args!("X11 forwarding request failed on channel {index}"));
+        }
+        if Some(tag) == self.agent_request {
+            log::verbose(format_args!("agent forwarding request failed on channel {index}"));
         }
         if Some(tag) == self.program {
             let name = self.plan.program.as_ref().map_or("session", |p| p.name());
