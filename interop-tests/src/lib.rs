@@ -8,6 +8,8 @@
 //! | [`process`], [`terminal`] | child processes that are watched, waited for and always ended |
 //! | [`ports`] | ports that are promised before they are bound |
 //! | [`record`] | sessions with real OpenSSH, recorded for replay |
+//! | [`services`] | real mail, web and database servers |
+//! | [`sockets`] | who listens where, as the kernel has it |
 //! | [`toys`], [`pattern`] | TCP services and the bytes that travel through forwards |
 //! | [`chain`] | two servers in a row and an agent |
 //! | [`xserver`] | a real X server without a screen |
@@ -26,8 +28,10 @@ pub mod ports;
 pub mod process;
 pub mod record;
 pub mod scratch;
+pub mod services;
 pub mod sim;
 pub mod skip;
+pub mod sockets;
 pub mod source;
 pub mod terminal;
 pub mod toys;

@@ -232,12 +232,39 @@ impl Process {
     /// When the process is gone.
     #[must_use]
     pub fn resident_kib(&self) -> u64 {
-        let path = format!("/proc/{}/status", self.pid());
-        let status = std::fs::read_to_string(path).expect("status of a living process");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-        number.expect("a VmRSS line")
+        resident_kib(Pid::from_child(&self.child)).expect("a VmRSS line of a living process")
     }
+
+    /// Resident memory in KiB and open descriptors of the process and all that descend from it:
+    /// a server may have a process for each connection.
+    #[must_use]
+    pub fn tree_usage(&self) -> Usage {
+        let leader = Pid::from_child(&self.child);
+        let all = [leader].into_iter().chain(descendants(leader));
+        // One that has ended in the meantime uses nothing.
+        all.fold(Usage::default(), |sum, pid| {
+            let files = std::fs::read_dir(format!("/proc/{pid}/fd"));
+            Usage {
+                resident_kib: sum.resident_kib + resident_kib(pid).unwrap_or(0),
+                files: sum.files + files.map_or(0, Iterator::count),
+            }
+        })
+    }
+}
+
+/// What processes use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Resident memory in KiB.
+    pub resident_kib: u64,
+    /// Open descriptors.
+    pub files: usize,
+}
+
+fn resident_kib(pid: Pid) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 impl Drop for Process {
