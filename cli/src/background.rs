@@ -4,6 +4,7 @@
 //!
 //! A process with threads cannot be split in two safely, so the second one is there from the
 //! start. Until its word it ends when the first one does, and the first one ends as it does.
+//! `~&` comes when nobody has expected it: there the process waits until it has one thread.
 
 use crate::exit::{Fatal, OWN_FAILURE, Result, os_words};
 use crate::signals;
@@ -100,6 +101,31 @@ impl Background {
         set_parent_process_death_signal(None)?;
         self.first.write_all(&WORD)
     }
+}
+
+/// Whether this process has one thread only.
+#[must_use]
+pub fn is_alone() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let threads = status.lines().find_map(|line| line.strip_prefix("Threads:"));
+    threads.is_some_and(|threads| threads.trim() == "1")
+}
+
+/// Goes on in a copy of this process that has no terminal; this one ends with status 0. Only the
+/// calling thread is in the copy, so there must be no other.
+///
+/// # Errors
+/// There is another thread, or what the operating system says.
+pub fn split() -> std::io::Result<()> {
+    if !is_alone() {
+        return Err(std::io::Error::other("other threads are at work"));
+    }
+    nix::unistd::daemon(true, true)?;
+    let null = null()?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(&null)?;
+    Ok(())
 }
 
 fn null() -> rustix::io::Result<OwnedFd> {

@@ -1,6 +1,10 @@
 //! Escape sequences of an interactive session: `~.` and its kind, at the start of a line.
 
+mod line;
+
 use crate::limits::STDIN_BUFFER_BYTES;
+use crate::log;
+use line::{Edit, LineEditor};
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
@@ -8,7 +12,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, ReadBuf};
 
 /// What a sequence asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Escape {
     /// `~.`: end the connection.
     Terminate,
@@ -24,30 +28,55 @@ pub enum Escape {
     Louder,
     /// `~?`: what can be typed.
     Help,
+    /// `~&`: forwarded connections go on in the background.
+    Background,
+    /// `~B`: a break for the far side.
+    Break,
+    /// `~C`: a command is to be typed.
+    CommandLine,
+    /// The command that was typed behind `~C`.
+    Command(String),
 }
+
+/// What becomes of the input behind a sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// It goes to the far side.
+    GoOn,
+    /// A command is read from it first.
+    ReadCommand,
+    /// There is none: the far side is told to log out, as by the key for that.
+    LogOut,
+}
+
+/// The key that logs out of a shell.
+const END_OF_TRANSMISSION: u8 = 4;
 
 /// The text of `~?`; `C` stands for the escape character.
 const HELP: &str = "\
 Supported escape sequences:
  C.   - terminate connection
+ CB   - send a BREAK to the remote system
+ CC   - open a command line
  CR   - request rekey
  CV/v - decrease/increase verbosity (LogLevel)
  C^Z  - suspend tssh
  C#   - list forwarded connections
+ C&   - go to the background, with the connections that are forwarded
  C?   - this message
- CC   - send the escape character by typing it twice
+ CCC  - send the escape character by typing it twice
 (Note that escapes are only recognized immediately after newline.)";
 
-/// The answer to `~?`.
+/// The answer to `~?`; the command line is mentioned where it is switched on.
 #[must_use]
-pub fn help(escape: u8) -> String {
-    HELP.lines()
-        .map(|line| match line.strip_prefix(" CC ") {
-            Some(rest) => format!(" {0}{0} {rest}\r\n", shown(escape)),
-            None => match line.strip_prefix(" C") {
-                Some(rest) => format!(" {}{rest}\r\n", shown(escape)),
-                None => format!("{line}\r\n"),
-            },
+pub fn help(escape: u8, command_line: bool) -> String {
+    let escape = shown(escape);
+    let lines = HELP.lines().filter(|line| command_line || !line.starts_with(" CC "));
+    lines
+        .map(|line| match (line.strip_prefix(" CCC "), line.strip_prefix(" C")) {
+            (Some(rest), _) => format!(" {escape}{escape} {rest}\r\n"),
+            (None, Some(rest)) => format!(" {escape}{rest}\r\n"),
+            (None, None) => format!("{line}\r\n"),
         })
         .collect()
 }
@@ -97,6 +126,9 @@ impl EscapeFilter {
             b'V' => return Some(Escape::Quieter),
             b'v' => return Some(Escape::Louder),
             b'?' => return Some(Escape::Help),
+            b'&' => return Some(Escape::Background),
+            b'B' => return Some(Escape::Break),
+            b'C' => return Some(Escape::CommandLine),
             _ => {}
         }
         if byte != self.escape {
@@ -115,18 +147,61 @@ pub struct EscapeReader<R> {
     buffer: Vec<u8>,
     /// Passed bytes that were not read yet: at most twice [`STDIN_BUFFER_BYTES`].
     passed: VecDeque<u8>,
-    found: Box<dyn FnMut(Escape) + Send>,
+    /// The command that is being typed.
+    line: Option<LineEditor>,
+    /// Nothing more is read.
+    ended: bool,
+    found: Box<dyn FnMut(Escape) -> Next + Send>,
 }
 
 impl<R> EscapeReader<R> {
     /// Filters `inner`; `found` is called for each sequence.
-    pub fn new(inner: R, escape: u8, found: impl FnMut(Escape) + Send + 'static) -> Self {
+    pub fn new(inner: R, escape: u8, found: impl FnMut(Escape) -> Next + Send + 'static) -> Self {
         Self {
             inner,
             filter: EscapeFilter::new(escape),
             buffer: vec![0; STDIN_BUFFER_BYTES],
             passed: VecDeque::new(),
+            line: None,
+            ended: false,
             found: Box::new(found),
+        }
+    }
+}
+
+impl<R> EscapeReader<R> {
+    /// Takes what was typed, up to the end that a sequence may bring.
+    fn take(&mut self, typed: &[u8]) {
+        for byte in typed {
+            let escape = match self.line.take() {
+                None => self.filter.byte(*byte, &mut self.passed),
+                Some(mut line) => match line.byte(*byte) {
+                    Edit::More(text, byte) => {
+                        let shown = byte.map(|byte| [byte]);
+                        log::show_bytes(text.as_bytes());
+                        log::show_bytes(shown.as_ref().map_or(&[][..], |shown| shown));
+                        self.line = Some(line);
+                        None
+                    }
+                    Edit::Done(command) => {
+                        log::show("\r\n");
+                        Some(Escape::Command(command))
+                    }
+                    Edit::Cancelled => {
+                        log::show("\r\n");
+                        None
+                    }
+                },
+            };
+            match escape.map(|escape| (self.found)(escape)) {
+                None | Some(Next::GoOn) => {}
+                Some(Next::ReadCommand) => self.line = Some(LineEditor::default()),
+                Some(Next::LogOut) => {
+                    self.passed.push_back(END_OF_TRANSMISSION);
+                    self.ended = true;
+                    return;
+                }
+            }
         }
     }
 }
@@ -139,16 +214,18 @@ impl<R: AsyncRead + Unpin> AsyncRead for EscapeReader<R> {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         while this.passed.is_empty() {
+            if this.ended {
+                return Poll::Ready(Ok(()));
+            }
             let mut typed = ReadBuf::new(&mut this.buffer);
             ready!(Pin::new(&mut this.inner).poll_read(cx, &mut typed))?;
             if typed.filled().is_empty() {
                 return Poll::Ready(Ok(()));
             }
-            for byte in typed.filled() {
-                if let Some(escape) = this.filter.byte(*byte, &mut this.passed) {
-                    (this.found)(escape);
-                }
-            }
+            let n = typed.filled().len();
+            let buffer = std::mem::take(&mut this.buffer);
+            this.take(&buffer[..n]);
+            this.buffer = buffer;
         }
         let n = this.passed.len().min(out.remaining());
         let (front, back) = this.passed.as_slices();
@@ -186,16 +263,26 @@ mod tests {
 
     #[test]
     fn help_names_the_escape_character() {
-        assert!(help(b'~').contains("\r\n ~.   - terminate"));
-        assert!(help(3).contains(" ^C^C   - send"));
+        assert!(help(b'~', true).contains("\r\n ~.   - terminate"));
+        assert!(help(b'~', true).contains("\r\n ~C   - open a command line"));
+        assert!(!help(b'~', false).contains("command line"));
+        assert!(help(3, false).contains(" ^C^C  - send"));
     }
 
     #[test]
     fn the_reader_yields_what_the_filter_passes() {
         let found = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&found);
-        let typed = &b"~?one\r~~two\r~.three"[..];
-        let mut reader = EscapeReader::new(typed, b'~', move |e| log.lock().unwrap().push(e));
+        let typed = &b"~?one\r~~two\r~C-h\r~.three\r~&four"[..];
+        let mut reader = EscapeReader::new(typed, b'~', move |e| {
+            let next = match e {
+                Escape::CommandLine => Next::ReadCommand,
+                Escape::Background => Next::LogOut,
+                _ => Next::GoOn,
+            };
+            log.lock().unwrap().push(e);
+            next
+        });
         let mut all = Vec::new();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
@@ -207,7 +294,11 @@ mod tests {
                 }
             }
         });
-        assert_eq!(all, b"one\r~two\rthree");
-        assert_eq!(*found.lock().unwrap(), [Escape::Help, Escape::Terminate]);
+        assert_eq!(all, b"one\r~two\rthree\r\x04");
+        let found = found.lock().unwrap();
+        let command = Escape::Command("-h".into());
+        let terminate = Escape::Terminate;
+        let wanted = [Escape::Help, Escape::CommandLine, command, terminate, Escape::Background];
+        assert_eq!(*found, wanted);
     }
 }

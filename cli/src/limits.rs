@@ -39,5 +39,13 @@ pub const ANSWER_BYTES_MAX: usize = 1024;
 pub const CONFIRM_ROUNDS_MAX: u32 = 64;
 /// Addresses tried for one host name.
 pub const ADDRESSES_MAX: usize = 64;
+/// Escape sequences that wait for the connection's task: more than anybody types in its absence.
+pub const TYPED_MAX: usize = 16;
+/// How long a thread without work lives: `~&` needs a process of one thread.
+pub const THREAD_KEEP_ALIVE: Duration = Duration::from_millis(50);
+/// How long `~&` waits for that, longer than most look-ups of a name take.
+pub const ALONE_WAIT: Duration = Duration::from_secs(10);
+/// How often it looks.
+pub const ALONE_POLL: Duration = Duration::from_millis(10);
 /// Bytes read from standard input before the escape filter has passed them on.
 pub const STDIN_BUFFER_BYTES: usize = 16 * 1024;

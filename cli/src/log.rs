@@ -154,6 +154,11 @@ pub fn show(text: impl fmt::Display) {
     let _ = std::io::stderr().lock().write_all(text.to_string().as_bytes());
 }
 
+/// What was typed, as it was typed: a terminal shows it whatever it is.
+pub fn show_bytes(bytes: &[u8]) {
+    let _ = std::io::stderr().lock().write_all(bytes);
+}
+
 /// Text on standard output.
 ///
 /// # Errors

@@ -2,12 +2,13 @@
 //!
 //! [`forwards`] follows the forwards, [`local`] joins the server's channels to the agent and the
 //! X server, [`program`] follows the session, [`x11`] prepares the display, [`finish`] follows the
-//! way to the end.
+//! way to the end, [`typed`] what the user asks for meanwhile.
 
 mod finish;
 mod forwards;
 mod local;
 mod program;
+mod typed;
 mod x11;
 
 use super::session::Plan;
@@ -27,6 +28,9 @@ use tssh_transport::algorithms::Negotiated;
 use tssh_transport::disconnect::DisconnectReason;
 use tssh_transport::userauth::AuthEvent;
 
+/// The subject of a reminder that escape sequences wait.
+pub(super) const TYPED: u32 = 0x7e;
+
 /// The client of one connection.
 pub struct Client {
     settings: Arc<Settings>,
@@ -43,6 +47,8 @@ pub struct Client {
     forwards: Vec<(ForwardId, LocalForward)>,
     /// Forwards whose listeners have not reported.
     forwards_pending: usize,
+    /// Forwards of the command line of `~C` that have not reported.
+    late_forwards: Vec<ForwardId>,
     /// Types of channel that the server opened unasked, each once; there are seven in all.
     warned_kinds: Vec<String>,
     x11: x11::X11,
@@ -62,6 +68,8 @@ impl Application for Client {
             }
             AppEvent::ChannelClosed { .. } => {}
             AppEvent::Reminded(x11::PREPARED) => self.x11_prepared(control),
+            AppEvent::Reminded(TYPED) => self.typed(control),
+            event if self.late_forward(&event) => {}
             event => self.forward_event(event, control),
         }
     }
@@ -89,6 +97,7 @@ impl Client {
             program: None,
             forwards: Vec::new(),
             forwards_pending: 0,
+            late_forwards: Vec::new(),
             warned_kinds: Vec::new(),
             x11: x11::X11::default(),
             x11_request: None,

@@ -1,7 +1,8 @@
 //! What each escape sequence of an interactive session does.
 
+use super::app::TYPED;
 use super::shared::Shared;
-use crate::escape::{self, Escape};
+use crate::escape::{self, Escape, Next};
 use crate::log;
 use std::sync::Arc;
 use tssh_forward::driver::{Control, Handle};
@@ -10,12 +11,14 @@ use tssh_transport::disconnect::DisconnectReason;
 /// Carries out escape sequences.
 pub(super) struct EscapeKeys {
     pub(super) escape: u8,
+    /// Whether `~C` opens a command line.
+    pub(super) command_line: bool,
     pub(super) shared: Arc<Shared>,
     pub(super) handle: Handle,
 }
 
 impl EscapeKeys {
-    pub(super) fn act(&self, found: Escape) {
+    pub(super) fn act(&self, found: Escape) -> Next {
         let shown = escape::shown(self.escape);
         match found {
             Escape::Terminate => {
@@ -44,7 +47,35 @@ impl EscapeKeys {
             Escape::Louder => {
                 log::show(format_args!("{shown}v [LogLevel {}]\r\n", log::change_level(true)))
             }
-            Escape::Help => log::show(format_args!("{shown}?\r\n{}", escape::help(self.escape))),
+            Escape::Help => {
+                let help = escape::help(self.escape, self.command_line);
+                log::show(format_args!("{shown}?\r\n{help}"));
+            }
+            Escape::CommandLine if self.command_line => {
+                log::show("\r\ntssh> ");
+                return Next::ReadCommand;
+            }
+            Escape::CommandLine => {
+                log::show("commandline disabled (EnableEscapeCommandline is not set)\r\n");
+            }
+            Escape::Break => {
+                log::show(format_args!("{shown}B\r\n"));
+                self.pass_on(found);
+            }
+            Escape::Command(_) => self.pass_on(found),
+            Escape::Background => {
+                self.pass_on(found);
+                return Next::LogOut;
+            }
+        }
+        Next::GoOn
+    }
+
+    /// Has the connection's task do it.
+    fn pass_on(&self, found: Escape) {
+        if self.shared.keep_typed(found) {
+            // Full or ended: it is called for what came before, or there is nothing to be done.
+            let _ = self.handle.post(|control| control.remind(TYPED));
         }
     }
 

@@ -5,6 +5,7 @@
 //! that need a human, a file or an agent, [`ending`] says why a connection ended.
 
 mod app;
+mod commandline;
 mod ending;
 mod escapes;
 mod session;
@@ -20,6 +21,7 @@ use crate::config::{self, Settings};
 use crate::connect::{Connected, connect};
 use crate::exit::{Fatal, OWN_FAILURE, Result, os_words};
 use crate::hostkey::HostKeyCheck;
+use crate::limits::THREAD_KEEP_ALIVE;
 use crate::proxy::Route;
 use crate::signals::{self, Endings};
 use crate::{cpu, log, stdio, terminal};
@@ -126,6 +128,7 @@ fn start(
     background: Option<Background>,
 ) -> Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread()
+        .thread_keep_alive(THREAD_KEEP_ALIVE)
         .enable_all()
         .build()
         .map_err(|error| Fatal::new(format!("cannot start: {}", os_words(&error))))?;
@@ -155,6 +158,10 @@ fn start(
 fn signalled(number: i32, shared: &Shared, has_program: bool) -> Option<Outcome> {
     if !shared.is_authenticated() {
         return Some(Outcome::Signal(number));
+    }
+    if number == Signal::HUP.as_raw() && shared.is_in_background() {
+        // The terminal that we have left is gone.
+        return None;
     }
     if number == Signal::INT.as_raw() && shared.is_waiting() {
         if !shared.interrupt() {

@@ -1,7 +1,9 @@
 //! What is known about the connection outside its task.
 
 use crate::agent::SessionBinding;
+use crate::escape::Escape;
 use crate::exit::OWN_FAILURE;
+use crate::limits::TYPED_MAX;
 use crate::log;
 use crate::terminal::{self, Mode};
 use std::collections::BTreeMap;
@@ -29,6 +31,10 @@ pub(super) struct State {
     pub(super) failure: Option<u8>,
     /// The session is over, and forwarded connections are waited for.
     pub(super) waiting: bool,
+    /// `~&` was typed.
+    pub(super) in_background: bool,
+    /// Escape sequences for the connection's task: at most [`TYPED_MAX`].
+    pub(super) typed: Vec<Escape>,
     /// That was interrupted once.
     pub(super) interrupted: bool,
     /// The connections within this one, for the list that `~#` and logging out show.
@@ -102,6 +108,21 @@ impl Shared {
     /// Whether only forwarded connections are left.
     pub fn is_waiting(&self) -> bool {
         self.state().waiting
+    }
+
+    /// Whether the terminal was left behind.
+    pub fn is_in_background(&self) -> bool {
+        self.state().in_background
+    }
+
+    /// Keeps a sequence for the connection's task; `false` where too many wait.
+    pub(super) fn keep_typed(&self, escape: Escape) -> bool {
+        let mut state = self.state();
+        let room = state.typed.len() < TYPED_MAX;
+        if room {
+            state.typed.push(escape);
+        }
+        room
     }
 
     /// Interrupts the waiting; `true` the first time.

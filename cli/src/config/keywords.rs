@@ -99,7 +99,7 @@ pub static KEYWORDS: &[Keyword] = &[
     row("controlpersist", Held(Check(held::control_persist), Quiet)),
     row("dsaauthentication", Alias("pubkeyauthentication")),
     row("dynamicforward", Held(Each(held::dynamic_forward), Said)),
-    row("enableescapecommandline", Held(Shape::Flag, Quiet)),
+    row("enableescapecommandline", Flag(|o| &mut o.enable_escape_commandline)),
     row("enablesshkeysign", Held(Shape::Flag, Quiet)),
     row("escapechar", Other(escape_char)),
     row("exitonforwardfailure", Flag(|o| &mut o.exit_on_forward_failure)),

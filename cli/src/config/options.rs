@@ -101,6 +101,7 @@ pub struct Options {
     pub compression: Option<bool>,
     pub connect_timeout: Option<u32>,
     pub connection_attempts: Option<u32>,
+    pub enable_escape_commandline: Option<bool>,
     pub escape_char: Option<EscapeChar>,
     pub exit_on_forward_failure: Option<bool>,
     pub fingerprint_hash: Option<FingerprintHash>,

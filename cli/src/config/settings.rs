@@ -95,6 +95,7 @@ pub struct Settings {
     pub stdin_null: bool,
     pub send_env: Vec<String>,
     pub set_env: Vec<(String, String)>,
+    pub enable_escape_commandline: bool,
     pub escape_char: EscapeChar,
     pub log_level: Level,
 }
@@ -169,9 +170,6 @@ impl Settings {
 
     /// What needs neither tokens nor lists of algorithms.
     fn without_paths(o: &Options, host: &str, account: &Account) -> Self {
-        let timeout = |seconds: Option<u32>| {
-            seconds.filter(|s| *s > 0).map(|s| Duration::from_secs(u64::from(s)))
-        };
         let background = o.fork_after_authentication.unwrap_or(false);
         let cleared = o.clear_all_forwardings.unwrap_or(false);
         Self {
@@ -234,6 +232,7 @@ impl Settings {
             stdin_null: background || o.stdin_null.unwrap_or(false),
             send_env: o.send_env.clone(),
             set_env: o.set_env.clone(),
+            enable_escape_commandline: o.enable_escape_commandline.unwrap_or(false),
             escape_char: o.escape_char.unwrap_or(EscapeChar::Byte(b'~')),
             log_level: o.log_level.unwrap_or(Level::Info),
         }
@@ -289,6 +288,11 @@ impl Settings {
 /// A value that `none` switches off.
 fn not_none(text: &Option<String>) -> Option<String> {
     text.clone().filter(|text| !text.eq_ignore_ascii_case("none"))
+}
+
+/// A time limit, which 0 switches off.
+fn timeout(seconds: Option<u32>) -> Option<Duration> {
+    seconds.filter(|s| *s > 0).map(|s| Duration::from_secs(u64::from(s)))
 }
 
 /// `none` in either keyword stands for no proxy, and for the other keyword's end.

@@ -11,6 +11,7 @@ mod auth;
 mod background;
 mod config;
 mod errors;
+mod escapes;
 mod forwards;
 #[cfg(feature = "full")]
 mod full;

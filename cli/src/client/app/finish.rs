@@ -40,6 +40,9 @@ impl Client {
         if self.plan.no_wait {
             return control.disconnect(DisconnectReason::ByApplication, "disconnected by user");
         }
+        if self.shared.is_in_background() {
+            return self.finish_if_done(control);
+        }
         if control.forwarded_connections() > 0 {
             self.shared.state().waiting = true;
             log::info("Waiting for forwarded connections to terminate...");

@@ -93,7 +93,7 @@ impl Client {
         }
     }
 
-    fn bind_faults(&self, faults: &[BindFault], all_failed: bool) {
+    pub(super) fn bind_faults(&self, faults: &[BindFault], all_failed: bool) {
         for fault in faults {
             let level = if fault.loud || all_failed && faults.len() == 1 {
                 Level::Error

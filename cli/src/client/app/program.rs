@@ -61,7 +61,9 @@ impl Client {
         escape: u8,
         handle: Handle,
     ) -> EscapeReader<StandardInput> {
-        let keys = EscapeKeys { escape, shared: Arc::clone(&self.shared), handle };
+        let command_line = self.settings.enable_escape_commandline && !self.session_over;
+        let shared = Arc::clone(&self.shared);
+        let keys = EscapeKeys { escape, command_line, shared, handle };
         EscapeReader::new(typed, escape, move |found| keys.act(found))
     }
 

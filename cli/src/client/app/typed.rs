@@ -1,0 +1,114 @@
+//! What was typed behind the escape character and needs the connection: a break, the command
+//! line, the background.
+
+use super::Client;
+use crate::background;
+use crate::client::commandline::{self, Command};
+use crate::client::shared::Shared;
+use crate::escape::Escape;
+use crate::limits::{ALONE_POLL, ALONE_WAIT};
+use crate::log;
+use std::sync::Arc;
+use std::time::Instant;
+use tssh_connection::ChannelRequest;
+use tssh_forward::driver::{AppEvent, Control};
+
+/// The length of a break, which few systems look at; as in ssh.
+const BREAK_MILLISECONDS: u32 = 1000;
+
+impl Client {
+    /// Carries out what waits.
+    pub(super) fn typed(&mut self, control: &mut Control<'_>) {
+        let typed = std::mem::take(&mut self.shared.state().typed);
+        for escape in typed {
+            match escape {
+                Escape::Break => self.send_break(control),
+                Escape::Background => self.leave_to_background(control),
+                Escape::Command(line) => self.command(&line, control),
+                // The others need no connection.
+                _ => {}
+            }
+        }
+    }
+
+    fn send_break(&self, control: &mut Control<'_>) {
+        let Some(session) = self.session else { return };
+        let request = ChannelRequest::Break { milliseconds: BREAK_MILLISECONDS };
+        if let Err(error) = control.request(session, request, true) {
+            log::error(format_args!("cannot send a break: {error}"));
+        }
+    }
+
+    fn command(&mut self, line: &str, control: &mut Control<'_>) {
+        match commandline::parse(line) {
+            Ok(Command::Nothing) => {}
+            Ok(Command::Help) => log::show(commandline::HELP.replace('\n', "\r\n") + "\r\n"),
+            Ok(Command::Local(forward)) => {
+                let id = control.listen_local(forward.clone(), self.settings.gateway_ports);
+                self.forwards.push((id, forward));
+                self.late_forwards.push(id);
+            }
+            Ok(Command::CancelLocal(listen)) => {
+                let found = self.forwards.iter().position(|(_, f)| f.listen == listen);
+                match found {
+                    Some(index) => {
+                        let (id, _) = self.forwards.remove(index);
+                        control.stop_listening(id);
+                        log::info("Canceled forwarding.");
+                    }
+                    None => log::info("Unknown port forwarding."),
+                }
+            }
+            Err(words) => log::info(words),
+        }
+    }
+
+    /// Whether the event is about a forward that the command line asked for; it is told of here.
+    pub(super) fn late_forward(&mut self, event: &AppEvent) -> bool {
+        let (forward, faults, failure) = match event {
+            AppEvent::Listening { forward, faults, .. } => (forward, faults, None),
+            AppEvent::ListenFailed { forward, faults, text } => (forward, faults, Some(text)),
+            _ => return false,
+        };
+        let Some(index) = self.late_forwards.iter().position(|late| late == forward) else {
+            return false;
+        };
+        self.late_forwards.swap_remove(index);
+        self.bind_faults(faults, failure.is_some());
+        match failure {
+            None => log::info("Forwarding port."),
+            Some(text) => {
+                self.forwards.retain(|(id, _)| id != forward);
+                log::error(text);
+                log::info("Port forwarding failed.");
+            }
+        }
+        true
+    }
+
+    /// `~&`: nothing new is accepted, what is open goes on without a terminal.
+    fn leave_to_background(&self, control: &mut Control<'_>) {
+        self.shared.state().in_background = true;
+        self.shared.leave_raw_mode();
+        for (forward, _) in &self.forwards {
+            control.stop_listening(*forward);
+        }
+        let escape = crate::escape::shown(self.plan.escape.unwrap_or(b'~'));
+        log::show(format_args!("{escape}& [backgrounded]\r\n"));
+        tokio::spawn(leave(Arc::clone(&self.shared)));
+    }
+}
+
+/// Splits the process in two once no other thread runs, which would be lost; threads for names
+/// that are looked up are gone soon.
+async fn leave(shared: Arc<Shared>) {
+    let until = Instant::now() + ALONE_WAIT;
+    while !background::is_alone() && Instant::now() < until {
+        tokio::time::sleep(ALONE_POLL).await;
+    }
+    if let Err(error) = background::split() {
+        shared.state().in_background = false;
+        let words = crate::exit::os_words(&error);
+        log::error(format_args!("cannot go to the background: {words}"));
+    }
+}
