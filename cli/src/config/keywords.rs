@@ -438,8 +438,14 @@ fn port(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complain
     Ok(())
 }
 
-/// The first of `ProxyCommand` and `ProxyJump` wins, whichever it is.
+/// The first of `ProxyCommand` and `ProxyJump` wins, whichever it is; but `ProxyJump none` speaks
+/// for jumps alone, in ssh as here.
 fn proxy_command(o: &mut Options, line: String, active: bool) -> Result<(), Complaint> {
+    let no_jump =
+        |proxy: &Proxy| matches!(proxy, Proxy::Jump(chain) if chain.eq_ignore_ascii_case("none"));
+    if active && o.proxy.as_ref().is_some_and(no_jump) {
+        o.proxy = None;
+    }
     set(&mut o.proxy, Proxy::Command(line), active);
     Ok(())
 }

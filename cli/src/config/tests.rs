@@ -200,6 +200,7 @@ fn the_first_word_on_a_proxy_wins() {
         command("nc -x \"a b\" %h # %p")
     );
     assert_eq!(proxy("Host x\nProxyJump j\nHost h\nProxyCommand=none"), command("none"));
+    assert_eq!(proxy("ProxyJump none\nProxyJump j\nProxyCommand x\nProxyCommand y"), command("x"));
     let jump = Ok(Some(Proxy::Jump("u@a:1,b".to_owned())));
     assert_eq!(proxy("ProxyJump u@a:1,b\nProxyCommand nc"), jump);
     assert!(proxy("ProxyJump a,:").is_err());

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::process::Command;
 use tssh_interop_tests::openssh::{Server, ServerOptions, free_port};
 use tssh_interop_tests::process::PATIENCE;
+use tssh_interop_tests::skip::skip;
 use tssh_interop_tests::terminal::Terminal;
 use tssh_interop_tests::toys::{Service, Toy};
 use tssh_interop_tests::tssh::{client_command, is_stand_in, tssh_binary};
@@ -133,6 +134,46 @@ fn the_command_line_adds_and_takes_away_forwards() {
     terminal.type_in("\rexit 6\r");
     let status = terminal.process.wait_for_exit(PATIENCE).expect("an end");
     assert_eq!(status.code(), Some(6), "{}", terminal.screen.text());
+}
+
+/// S48: `~.` also ends the waiting for connections, where the terminal edits lines again.
+#[test]
+fn a_dot_ends_the_waiting() {
+    const NAME: &str = "escapes::a_dot_ends_the_waiting";
+    if lacks_openssh(NAME) {
+        return;
+    }
+    if is_stand_in() {
+        return skip(NAME, "ssh waits in silence and reads nothing");
+    }
+    let server = Server::with_lines(&[]);
+    let echo = Service::start(Toy::Echo);
+    let port = free_port();
+    let spec = format!("127.0.0.1:{port}:127.0.0.1:{}", echo.port());
+    let mut terminal = shell(&server, &["-L", &spec]);
+    let mut stream = connect(port);
+    stream.write_all(b"x").and_then(|()| stream.read_exact(&mut [0])).expect("an echo");
+    terminal.type_in("exit 5\r");
+    terminal.expect("Waiting for forwarded connections to terminate...");
+    terminal.expect("#1 direct-tcpip");
+    assert!(terminal.echoes(), "the terminal is as it was");
+    terminal.type_in("~.\n");
+    let status = terminal.process.wait_for_exit(PATIENCE).expect("an end");
+    assert_eq!(status.code(), Some(255), "{}", terminal.screen.text());
+}
+
+#[test]
+fn a_signal_restores_the_terminal() {
+    if lacks_openssh("escapes::a_signal_restores_the_terminal") {
+        return;
+    }
+    let server = Server::with_lines(&[]);
+    let terminal = shell(&server, &[]);
+    assert!(!terminal.echoes(), "raw while the session lasts");
+    // The whole group: the client and `setsid`, which started it.
+    terminal.process.signal_all(rustix::process::Signal::TERM);
+    assert!(terminal.screen.wait_end(PATIENCE), "somebody still holds the terminal");
+    assert!(terminal.echoes(), "restored afterwards");
 }
 
 /// S48: `~&` gives the terminal back; what is forwarded goes on.
