@@ -4,6 +4,7 @@
 mod command;
 mod randomart;
 mod texts;
+pub mod update;
 
 use crate::config::Settings;
 use crate::config::options::{FingerprintHash, StrictHostKeyChecking};
@@ -23,7 +24,8 @@ use tssh_transport::key::{PublicKey, fingerprint};
 pub enum Verdict {
     /// The key is right: it was known, or a human said so.
     Accepted,
-    /// The key is new, and the settings say to take it.
+    /// The key is taken, and vouches for nothing else: the settings say so where nobody knew it,
+    /// or it is known from where the user cannot write.
     Learnt,
     /// The key is wrong, and `StrictHostKeyChecking no` goes on all the same: without passwords
     /// and without forwards, which somebody in the middle could take.
@@ -187,6 +189,11 @@ impl HostKeyCheck {
             )),
             _ => {}
         }
+        let user = self.settings.user_known_hosts.contains(&entry.file);
+        if !user && self.settings.global_known_hosts.contains(&entry.file) {
+            log::debug1("host key found in GlobalKnownHostsFile; disabling UpdateHostkeys");
+            return Verdict::Learnt;
+        }
         Verdict::Accepted
     }
 
@@ -214,7 +221,7 @@ impl HostKeyCheck {
             match files.find(&self.settings.host_name, &shown.blob) {
                 Finding::Known(_) => {
                     log::debug1("found matching key w/out port");
-                    return Verdict::Accepted;
+                    return Verdict::Learnt;
                 }
                 Finding::Revoked(_) => return self.revoked(shown),
                 Finding::Unknown | Finding::Changed(_) => {}

@@ -37,6 +37,12 @@ pub const X11_TIMEOUT_SLACK: Duration = Duration::from_secs(60);
 pub const ANSWER_BYTES_MAX: usize = 1024;
 /// Times that a question about a host key is repeated before it counts as refused.
 pub const CONFIRM_ROUNDS_MAX: u32 = 64;
+/// Keys that a server may name as its own: it has one or two of each type.
+pub const HOST_KEYS_MAX: usize = 64;
+/// Times that the question about updated host keys is repeated, as in ssh.
+pub const UPDATE_ROUNDS_MAX: u32 = 3;
+/// How long a session that is over waits for a server to prove its host keys.
+pub const HOST_KEYS_WAIT: Duration = Duration::from_secs(5);
 /// Addresses tried for one host name.
 pub const ADDRESSES_MAX: usize = 64;
 /// Escape sequences that wait for the connection's task: more than anybody types in its absence.

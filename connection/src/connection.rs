@@ -29,11 +29,18 @@ pub struct ConnectionConfig {
     pub channel_memory: u64,
     /// Channels at one time.
     pub channels_max: usize,
+    /// Client: whether a list of the server's host keys (`hostkeys-00@openssh.com`) is an event;
+    /// otherwise it is passed over, as by whoever keeps no list of known hosts.
+    pub host_keys: bool,
 }
 
 impl Default for ConnectionConfig {
     fn default() -> Self {
-        Self { channel_memory: limits::CHANNEL_MEMORY_BYTES, channels_max: limits::CHANNELS_MAX }
+        Self {
+            channel_memory: limits::CHANNEL_MEMORY_BYTES,
+            channels_max: limits::CHANNELS_MAX,
+            host_keys: false,
+        }
     }
 }
 
@@ -70,6 +77,8 @@ pub(crate) struct Connection {
     pub(crate) admitted: Admitted,
     /// The client promised to open no session channel more.
     pub(crate) no_more_sessions: bool,
+    /// Whether a list of host keys is an event.
+    pub(crate) host_keys: bool,
     /// Queues of the peer's requests that are full.
     pub(crate) full: usize,
     /// Replies and refusals that are owed, in all queues.
@@ -104,6 +113,7 @@ impl Connection {
             refusals: VecDeque::new(),
             admitted: Admitted::default(),
             no_more_sessions: false,
+            host_keys: config.host_keys,
             full: 0,
             held: 0,
             rtt: None,

@@ -31,6 +31,9 @@ impl Connection {
             | GlobalRequest::CancelTcpipForward { .. }
             | GlobalRequest::StreamlocalForward { .. }
             | GlobalRequest::CancelStreamlocalForward { .. } => server,
+            // A notice, and a question that only a server can answer.
+            GlobalRequest::HostKeys(_) => self.host_keys && !server && !want_reply,
+            GlobalRequest::HostKeysProve(_) => server && want_reply,
             // "If the recipient does not recognize or support the request, it simply responds
             // with SSH_MSG_REQUEST_FAILURE." RFC 4254 section 4
             _ => false,
@@ -102,5 +105,10 @@ impl Connection {
         reply: GlobalReply,
     ) -> core::result::Result<(), LocalError> {
         self.global.decide(reply).map(|_| ())
+    }
+
+    /// Decides the newest global request of the peer: the one that came just now.
+    pub(crate) fn reply_newest_global(&mut self, reply: GlobalReply) {
+        self.global.decide_newest(reply);
     }
 }

@@ -16,7 +16,8 @@ use crate::connection::{Connection, ConnectionConfig, Handled};
 use crate::data_path::Arrived;
 use crate::delivery::{DataDelivery, Happening};
 use crate::error::LocalError;
-use crate::event::Event;
+use crate::event::{ChannelEvent, Event};
+use crate::messages::GlobalRequest;
 use crate::outlet::Outlet;
 #[cfg(feature = "transcript")]
 use crate::transcript::Call;
@@ -291,6 +292,14 @@ impl Stack {
         let event = match &mut self.phase {
             Phase::Connection(connection) => match connection.handle(payload, self.now)? {
                 Handled::Nothing => return Ok(None),
+                Handled::Event(ChannelEvent::GlobalRequest {
+                    request: GlobalRequest::HostKeysProve(request),
+                    ..
+                }) => {
+                    // The keys are the transport's, so nobody else need be asked.
+                    connection.reply_newest_global(self.transport.prove_host_keys(&request));
+                    return Ok(None);
+                }
                 Handled::Event(event) => {
                     self.events.push_back(Event::Channel(event));
                     return Ok(None);

@@ -1,5 +1,7 @@
 //! The transport protocol as one object: bytes in, payloads and events out, bytes to send.
 
+mod host_keys;
+
 use crate::admission::{self, Phase, Verdict};
 use crate::algorithms::{Algorithms, Negotiated};
 use crate::compression::Inflater;

@@ -2,10 +2,12 @@
 //!
 //! [`forwards`] follows the forwards, [`local`] joins the server's channels to the agent and the
 //! X server, [`program`] follows the session, [`x11`] prepares the display, [`finish`] follows the
-//! way to the end, [`typed`] what the user asks for meanwhile.
+//! way to the end, [`typed`] what the user asks for meanwhile, [`host_keys`] the update of host
+//! keys.
 
 mod finish;
 mod forwards;
+pub(super) mod host_keys;
 mod local;
 mod program;
 mod typed;
@@ -156,6 +158,7 @@ impl Client {
             state.authenticated = true;
             state.method
         };
+        self.ask(Kind::LoggedIn, control);
         let way = match self.address {
             Some(address) => format!("[{}]:{}", address.ip(), address.port()),
             None => "via proxy".to_owned(),

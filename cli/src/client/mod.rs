@@ -238,7 +238,7 @@ fn stack(settings: &Settings, check: &HostKeyCheck) -> Result<Stack> {
         host_keys: Vec::new(),
         server_sig_algs: Vec::new(),
     };
-    let connection = ConnectionConfig::default();
+    let connection = ConnectionConfig { host_keys: true, ..ConnectionConfig::default() };
     let config = ClientConfig { transport, user: settings.user.clone(), connection };
     let mut seed = [0; SEED_BYTES];
     getrandom::fill(&mut seed)

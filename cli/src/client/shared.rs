@@ -8,7 +8,7 @@ use crate::log;
 use crate::terminal::{self, Mode};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tssh_connection::ChannelKey;
+use tssh_connection::{ChannelKey, RequestTag};
 
 /// What is known about the connection outside its task.
 #[derive(Default)]
@@ -29,6 +29,12 @@ pub(super) struct State {
     pub(super) exit_status: Option<u8>,
     /// A failure of our own whose reason was printed.
     pub(super) failure: Option<u8>,
+    /// Whether the host key is one that may vouch for others.
+    pub(super) trusted: bool,
+    /// The server's further host keys, and what is done about them.
+    pub(super) host_keys: HostKeys,
+    /// Everything is over but for the host keys.
+    pub(super) over: bool,
     /// The session is over, and forwarded connections are waited for.
     pub(super) waiting: bool,
     /// `~&` was typed.
@@ -40,6 +46,22 @@ pub(super) struct State {
     /// The connections within this one, for the list that `~#` and logging out show.
     pub(super) connections: BTreeMap<ChannelKey, String>,
     binding: Option<Arc<SessionBinding>>,
+}
+
+/// How far the update of host keys is.
+#[derive(Default, PartialEq, Eq)]
+pub(super) enum HostKeys {
+    /// The server has not named them.
+    #[default]
+    Unnamed,
+    /// They are looked at, or written.
+    AtWork,
+    /// The server was asked for its proof.
+    Asked(RequestTag),
+    /// They are right; the user is asked when the session is over, and its input free.
+    AtEnd,
+    /// Nothing more will come of it.
+    Done,
 }
 
 impl Shared {
@@ -63,6 +85,11 @@ impl Shared {
     /// The server's key was wrong, and the user goes on all the same.
     pub fn distrust_server(&self) {
         self.state().distrusted = true;
+    }
+
+    /// The host key is known or was confirmed: it may vouch for others.
+    pub fn trust_server(&self) {
+        self.state().trusted = true;
     }
 
     /// The method of the last attempt to log in.

@@ -8,7 +8,7 @@ use super::algorithms::Kind as List;
 use super::keywords::{self, Kind};
 use super::options::{
     AddressFamily, FingerprintHash, ForwardAgent, Options, Proxy, RequestTty, SessionType,
-    StrictHostKeyChecking,
+    StrictHostKeyChecking, UpdateHostKeys,
 };
 use super::settings::Settings;
 use super::values::EscapeChar;
@@ -76,7 +76,7 @@ static ROWS: &[(&str, Show)] = &[
     ("tunnel", Value("false")),
     ("verifyhostkeydns", Value("false")),
     ("visualhostkey", Value("no")),
-    ("updatehostkeys", With(|d| vec![update_host_keys(d)])),
+    ("updatehostkeys", With(|d| name(update_host_keys(d.settings.update_host_keys)))),
     ("enableescapecommandline", Value("no")),
     ("canonicalizemaxdots", Value("1")),
     ("connectionattempts", Value("1")),
@@ -308,10 +308,12 @@ const fn strict(checking: StrictHostKeyChecking) -> &'static str {
     }
 }
 
-/// On by default only where the user's own files are used, as in ssh.
-fn update_host_keys(d: &Dump<'_>) -> String {
-    let default = if d.options.user_known_hosts_file.is_none() { "true" } else { "false" };
-    d.held("updatehostkeys").unwrap_or(default).to_owned()
+const fn update_host_keys(value: UpdateHostKeys) -> &'static str {
+    match value {
+        UpdateHostKeys::Yes => "true",
+        UpdateHostKeys::Ask => "ask",
+        UpdateHostKeys::No => "false",
+    }
 }
 
 fn list(d: &Dump<'_>, kind: List, named: Option<&Vec<String>>) -> Vec<String> {

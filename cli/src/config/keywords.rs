@@ -4,7 +4,7 @@ use super::algorithms::{self, Kind as List};
 use super::held::{self, Missing, Shape};
 use super::options::{
     AddressFamily, FingerprintHash, ForwardAgent, IdentityFile, Options, Proxy, RequestTty,
-    SessionType, StrictHostKeyChecking,
+    SessionType, StrictHostKeyChecking, UpdateHostKeys,
 };
 use super::values;
 use crate::limits::{IDENTITY_FILES_MAX, LIST_ENTRIES_MAX};
@@ -196,7 +196,7 @@ pub static KEYWORDS: &[Keyword] = &[
     row("tisauthentication", Alias("kbdinteractiveauthentication")),
     row("tunnel", Held(Name(held::TUNNEL), Said)),
     row("tunneldevice", Held(Check(held::tunnel_device), Quiet)),
-    row("updatehostkeys", Held(Name(held::YES_NO_ASK), Quiet)),
+    row("updatehostkeys", Choice(update_host_keys)),
     row("useprivilegedport", Deprecated),
     row("user", Text(|o| &mut o.user)),
     row("userknownhostsfile", Texts(|o| &mut o.user_known_hosts_file)),
@@ -372,6 +372,16 @@ fn strict_host_key_checking(o: &mut Options, word: &str, active: bool) -> bool {
         _ => None,
     };
     choose(&mut o.strict_host_key_checking, value, active)
+}
+
+fn update_host_keys(o: &mut Options, word: &str, active: bool) -> bool {
+    let value = match word.to_ascii_lowercase().as_str() {
+        "ask" => Some(UpdateHostKeys::Ask),
+        "yes" | "true" => Some(UpdateHostKeys::Yes),
+        "no" | "false" => Some(UpdateHostKeys::No),
+        _ => None,
+    };
+    choose(&mut o.update_host_keys, value, active)
 }
 
 fn escape_char(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complaint> {

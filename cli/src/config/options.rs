@@ -19,6 +19,18 @@ pub enum StrictHostKeyChecking {
     No,
 }
 
+/// `UpdateHostKeys`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UpdateHostKeys {
+    /// Learn the server's further keys, and forget those that it has no more.
+    Yes,
+    /// The same, once the user has agreed.
+    Ask,
+    /// Neither.
+    #[default]
+    No,
+}
+
 /// `RequestTTY` and the options `-t` and `-T`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RequestTty {
@@ -150,6 +162,7 @@ pub struct Options {
     pub stdin_null: Option<bool>,
     pub strict_host_key_checking: Option<StrictHostKeyChecking>,
     pub tcp_keep_alive: Option<bool>,
+    pub update_host_keys: Option<UpdateHostKeys>,
     pub user: Option<String>,
     pub user_known_hosts_file: Option<Vec<String>>,
     pub xauth_location: Option<String>,

@@ -4,6 +4,7 @@ use super::algorithms::{self, Kind as List};
 use super::forwarding::{X11Settings, forwarded_agent};
 use super::options::{
     AddressFamily, FingerprintHash, Options, Proxy, RequestTty, SessionType, StrictHostKeyChecking,
+    UpdateHostKeys,
 };
 use super::tokens::{self, Tokens};
 use super::values::{EscapeChar, RekeyLimit};
@@ -71,6 +72,7 @@ pub struct Settings {
     pub no_host_authentication_for_localhost: bool,
     pub revoked_host_keys: Option<PathBuf>,
     pub visual_host_key: bool,
+    pub update_host_keys: UpdateHostKeys,
     pub fingerprint_hash: FingerprintHash,
     pub local_forwards: Vec<LocalForward>,
     pub gateway_ports: bool,
@@ -209,6 +211,7 @@ impl Settings {
                 .no_host_authentication_for_localhost
                 .unwrap_or(false),
             revoked_host_keys: None,
+            update_host_keys: update_host_keys(o),
             visual_host_key: o.visual_host_key.unwrap_or(false),
             fingerprint_hash: o.fingerprint_hash.unwrap_or_default(),
             local_forwards: if cleared { Vec::new() } else { o.local_forward.clone() },
@@ -220,10 +223,7 @@ impl Settings {
             macs: None,
             kex_algorithms: None,
             host_key_algorithms: None,
-            order_host_key_algorithms: o
-                .host_key_algorithms
-                .as_ref()
-                .is_none_or(|list| list.starts_with(['+', '-'])),
+            order_host_key_algorithms: order_host_keys(o),
             compression: o.compression.unwrap_or(false),
             rekey_limit: o.rekey_limit.unwrap_or_default(),
             request_tty: o.request_tty.unwrap_or_default(),
@@ -283,6 +283,18 @@ impl Settings {
             None => crate::known_hosts::host_and_port(&self.host_name, self.port),
         }
     }
+}
+
+/// Files of somebody's own choice are not written to unless that is asked for.
+fn update_host_keys(o: &Options) -> UpdateHostKeys {
+    o.update_host_keys.unwrap_or(match &o.user_known_hosts_file {
+        None => UpdateHostKeys::Yes,
+        Some(_) => UpdateHostKeys::No,
+    })
+}
+
+fn order_host_keys(o: &Options) -> bool {
+    o.host_key_algorithms.as_ref().is_none_or(|list| list.starts_with(['+', '-']))
 }
 
 /// A value that `none` switches off.

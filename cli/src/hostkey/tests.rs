@@ -80,7 +80,7 @@ fn revoked_keys_and_hosts_known_without_their_port() {
     assert_eq!(home.check(S::AcceptNew, &key(1)), Verdict::Refused);
     assert_eq!(home.check(S::No, &key(1)), Verdict::AcceptedUnsafely);
     std::fs::write(home.file(), format!("host {}\n", key(1).to_line())).unwrap();
-    assert_eq!(home.check(S::Yes, &key(1)), Verdict::Accepted);
+    assert_eq!(home.check(S::Yes, &key(1)), Verdict::Learnt);
     assert_eq!(home.check(S::Yes, &key(2)), Verdict::Refused);
 }
 

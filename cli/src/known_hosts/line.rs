@@ -48,6 +48,18 @@ impl Names {
         }
     }
 
+    /// Whether a program wrote them: one name, perhaps with an address, and no patterns. What a
+    /// human wrote is left to humans.
+    #[must_use]
+    pub fn is_simple(&self) -> bool {
+        match self {
+            Self::Patterns(list) => {
+                !list.contains(['*', '?', '!']) && list.matches(',').count() < 2
+            }
+            Self::Hashed { .. } => true,
+        }
+    }
+
     /// For people: hashed names cannot be read.
     #[must_use]
     pub fn display(&self) -> &str {

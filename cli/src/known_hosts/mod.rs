@@ -7,7 +7,7 @@ mod line;
 mod write;
 
 pub use line::{Line, Marker, hashed};
-pub use write::add;
+pub use write::{Replacement, add, replace_keys};
 
 use crate::limits::FILE_BYTES_MAX;
 use std::io::Read as _;
@@ -101,6 +101,11 @@ impl KnownHosts {
             .filter(|entry| entry.line.marker == Marker::None)
             .map(|entry| entry.line.key_type.as_str())
             .collect()
+    }
+
+    /// The lines of the files that name the host, whatever their marker is.
+    pub fn naming<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Entry> {
+        self.entries.iter().filter(move |entry| entry.line.names.matches(name))
     }
 
     /// Other lines with the same key: the host may be known under another name.

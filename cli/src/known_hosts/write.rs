@@ -1,6 +1,6 @@
 //! Adding a line so that a crash leaves the old file or the new one, never a mix.
 
-use super::hashed;
+use super::{Line, Marker, hashed};
 use crate::limits::FILE_BYTES_MAX;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -19,33 +19,103 @@ const LOCK_WAIT: Duration = Duration::from_secs(2);
 /// # Errors
 /// What the operating system said; the file is then as it was.
 pub fn add(file: &Path, names: &[&str], key_type: &str, blob: &[u8], hash: bool) -> io::Result<()> {
+    let line = lines_of(names, key_type, blob, hash)?;
+    change(file, &Change::Append(line.into_bytes()))
+}
+
+/// What [`replace_keys`] makes of the lines of a host.
+#[derive(Debug, Clone, Copy)]
+pub struct Replacement<'a> {
+    /// The names that the host is filed under.
+    pub names: &'a [&'a str],
+    /// Blobs whose lines stay; every other line of the host goes, unless it has a marker.
+    pub keep: &'a [Vec<u8>],
+    /// Keys whose lines are added behind: type and blob.
+    pub add: &'a [(&'static str, Vec<u8>)],
+    /// Whether names of added lines are hashed.
+    pub hash: bool,
+}
+
+/// Replaces the lines of a host; the file is as it was or as it shall be, never between.
+///
+/// # Errors
+/// What the operating system said.
+pub fn replace_keys(file: &Path, replacement: &Replacement<'_>) -> io::Result<()> {
+    let mut added = String::new();
+    for (key_type, blob) in replacement.add {
+        added.push_str(&lines_of(replacement.names, key_type, blob, replacement.hash)?);
+    }
+    change(file, &Change::Replace(replacement, added.into_bytes()))
+}
+
+/// The lines of one key.
+fn lines_of(names: &[&str], key_type: &str, blob: &[u8], hash: bool) -> io::Result<String> {
     let key = base64::encode(blob);
-    let mut line = String::new();
-    for name in if hash { names.to_vec() } else { Vec::new() } {
-        line.push_str(&format!("{} {key_type} {key}\n", hashed_anew(name)?));
-    }
     if !hash {
-        line = format!("{} {key_type} {key}\n", names.join(",").to_lowercase());
+        return Ok(format!("{} {key_type} {key}\n", names.join(",").to_lowercase()));
     }
+    let mut lines = String::new();
+    for name in names {
+        lines.push_str(&format!("{} {key_type} {key}\n", hashed_anew(name)?));
+    }
+    Ok(lines)
+}
+
+enum Change<'a> {
+    Append(Vec<u8>),
+    Replace(&'a Replacement<'a>, Vec<u8>),
+}
+
+impl Change<'_> {
+    /// The new text of a file.
+    fn apply(&self, mut text: Vec<u8>) -> Vec<u8> {
+        let added = match self {
+            Self::Append(added) => added,
+            Self::Replace(replacement, added) => {
+                let lines = text.split_inclusive(|byte| *byte == b'\n');
+                text = lines.filter(|line| !replacement.removes(line)).flatten().copied().collect();
+                added
+            }
+        };
+        if !added.is_empty() && text.last().is_some_and(|b| *b != b'\n') {
+            text.push(b'\n');
+        }
+        text.extend_from_slice(added);
+        text
+    }
+}
+
+impl Replacement<'_> {
+    fn removes(&self, line: &[u8]) -> bool {
+        let Some(line) = std::str::from_utf8(line).ok().and_then(Line::parse) else {
+            return false;
+        };
+        line.marker == Marker::None
+            && self.names.iter().any(|name| line.names.matches(name))
+            && !self.keep.contains(&line.blob)
+    }
+}
+
+fn change(file: &Path, change: &Change<'_>) -> io::Result<()> {
     // A symbolic link stays one: what it points to is replaced.
     let file = match std::fs::canonicalize(file) {
         Ok(file) => file,
         // A link to nothing yet: opening it makes what it points to.
-        Err(_) if file.is_symlink() => return append(file, &line),
+        Err(_) if file.is_symlink() => return append(file, change),
         Err(_) => file.to_owned(),
     };
-    let Some(directory) = file.parent() else { return append(&file, &line) };
+    let Some(directory) = file.parent() else { return append(&file, change) };
     if file.exists() && !file.is_file() {
         // A device such as /dev/null.
-        return append(&file, &line);
+        return append(&file, change);
     }
     let lock = lock(directory);
-    let written = replace(&file, directory, &line);
+    let written = replace(&file, directory, change);
     drop(lock);
     match written {
         // The file may be writable where its directory is not, or be mounted by itself, or stand
         // on a disk without room for a second one.
-        Err(error) if only_in_place(error.kind()) => append(&file, &line),
+        Err(error) if only_in_place(error.kind()) => append(&file, change),
         other => other,
     }
 }
@@ -83,7 +153,7 @@ fn lock(directory: &Path) -> Option<File> {
     Some(directory)
 }
 
-fn replace(file: &Path, directory: &Path, line: &str) -> io::Result<()> {
+fn replace(file: &Path, directory: &Path, change: &Change<'_>) -> io::Result<()> {
     let mut text = Vec::new();
     let old = match File::open(file) {
         Ok(old) => {
@@ -97,10 +167,7 @@ fn replace(file: &Path, directory: &Path, line: &str) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
-    if text.last().is_some_and(|b| *b != b'\n') {
-        text.push(b'\n');
-    }
-    text.extend_from_slice(line.as_bytes());
+    let text = change.apply(text);
     let (path, mut temporary) = temporary(directory)?;
     let written = (|| {
         temporary.write_all(&text)?;
@@ -134,10 +201,15 @@ fn temporary(directory: &Path) -> io::Result<(PathBuf, File)> {
     Err(last)
 }
 
-fn append(file: &Path, line: &str) -> io::Result<()> {
+/// Adds to a file that cannot be replaced; what goes from it stays there then.
+fn append(file: &Path, change: &Change<'_>) -> io::Result<()> {
+    let (Change::Append(added) | Change::Replace(_, added)) = change;
+    if added.is_empty() {
+        return Ok(());
+    }
     let open = std::fs::read(file).is_ok_and(|text| text.last().is_some_and(|b| *b != b'\n'));
     let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(file)?;
     // A last line without an end stays a line of its own. One write, so that two do not mix.
-    let line = if open { format!("\n{line}") } else { line.to_owned() };
-    file.write_all(line.as_bytes())
+    let end: &[u8] = if open { b"\n" } else { b"" };
+    file.write_all(&[end, added].concat())
 }

@@ -10,11 +10,12 @@ use crate::server_auth::{Decision, Grants, Notes};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tssh_connection::{
-    Answer, ChannelEvent, ChannelKey, ChannelRequest, Event, OpenFailure, OpenKind,
+    Answer, ChannelEvent, ChannelKey, ChannelRequest, Event, GlobalRequest, OpenFailure, OpenKind,
 };
 use tssh_forward::driver::{AppEvent, Application, Control, Handle};
 use tssh_transport::disconnect::DisconnectReason;
 use tssh_transport::userauth::{AuthAnswer, AuthEvent, AuthQuestion};
+use tssh_transport::wire::Writer;
 
 /// What whoever runs a connection wants to hear of it.
 pub struct Hooks {
@@ -122,9 +123,19 @@ impl ServerApp {
             command: options.command.clone(),
             environment: self.policy.environment_of(options),
         };
+        self.name_host_keys(control);
         if let Some(tell) = self.hooks.authenticated.take() {
             tell();
         }
+    }
+
+    /// Tells the client every host key, so that it can follow a change of them.
+    fn name_host_keys(&self, control: &mut Control<'_>) {
+        let mut list = Vec::new();
+        let mut w = Writer::new(&mut list);
+        self.policy.host_keys.iter().for_each(|key| w.string(&key.public().blob()));
+        // It is an offer: a client that cannot take it now does without.
+        let _ = control.global_request(GlobalRequest::HostKeys(list), false);
     }
 
     fn channel(&mut self, event: ChannelEvent, control: &mut Control<'_>) {

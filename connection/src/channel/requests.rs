@@ -66,6 +66,13 @@ impl<R> Requests<R> {
         }
     }
 
+    /// Decides the newest request, if it waits for a decision.
+    pub(crate) fn decide_newest(&mut self, reply: R) {
+        if let Some(newest @ Asked::Waiting { .. }) = self.asked.back_mut() {
+            *newest = Asked::Decided(reply);
+        }
+    }
+
     /// The reply that may be sent now: only that of the oldest request.
     // "replies to SSH_MSG_GLOBAL_REQUESTS MUST be sent in the same order as the corresponding
     // request messages." RFC 4254 section 4

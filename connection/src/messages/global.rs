@@ -3,6 +3,7 @@
 use super::inner;
 use alloc::string::String;
 use alloc::vec::Vec;
+use tssh_transport::kex::host_key_proof;
 use tssh_transport::wire::{Message, Writer};
 
 tssh_transport::messages! {
@@ -50,6 +51,9 @@ pub enum GlobalRequest {
     KeepAlive,
     /// `hostkeys-00@openssh.com`: further host keys of the server, each a string.
     HostKeys(Vec<u8>),
+    /// `hostkeys-prove-00@openssh.com`: host keys whose private halves the server is to use, each
+    /// a string.
+    HostKeysProve(Vec<u8>),
     /// Any other name.
     Other {
         /// 'request name', made printable.
@@ -95,6 +99,7 @@ impl GlobalRequest {
             // Nothing is read from it, so nothing in it can be wrong.
             b"keepalive@openssh.com" => Self::KeepAlive,
             b"hostkeys-00@openssh.com" => Self::HostKeys(data.to_vec()),
+            b"hostkeys-prove-00@openssh.com" => Self::HostKeysProve(data.to_vec()),
             name => Self::Other { name: super::request::name_text(name), data: data.to_vec() },
         })
     }
@@ -110,6 +115,7 @@ impl GlobalRequest {
             Self::NoMoreSessions => "no-more-sessions@openssh.com",
             Self::KeepAlive => "keepalive@openssh.com",
             Self::HostKeys(_) => "hostkeys-00@openssh.com",
+            Self::HostKeysProve(_) => host_key_proof::NAME,
             Self::Other { name, .. } => name,
         }
     }
@@ -128,7 +134,9 @@ impl GlobalRequest {
                 w.string(path.as_bytes());
             }
             Self::NoMoreSessions | Self::KeepAlive => {}
-            Self::HostKeys(data) | Self::Other { data, .. } => w.bytes(data),
+            Self::HostKeys(data) | Self::HostKeysProve(data) | Self::Other { data, .. } => {
+                w.bytes(data);
+            }
         }
     }
 }

@@ -101,7 +101,9 @@ fn opens_come_back_as_they_were() {
 
 #[test]
 fn requests_come_back_as_they_were() {
-    for request in globals() {
+    let keys = || vec![0, 0, 0, 1, 7];
+    let lists = [GlobalRequest::HostKeys(keys()), GlobalRequest::HostKeysProve(keys())];
+    for request in globals().into_iter().chain(lists) {
         let mut payload = Vec::new();
         request.encode(true, &mut payload);
         let message = GlobalRequestMsg::decode(&payload).unwrap();

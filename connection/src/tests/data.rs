@@ -224,7 +224,11 @@ fn no_credit_after_the_peers_eof() {
 
 #[test]
 fn a_window_grows_when_the_peer_exhausts_it_and_nothing_waits() {
-    let config = crate::ConnectionConfig { channel_memory: 64 << 20, channels_max: 100 };
+    let config = crate::ConnectionConfig {
+        channel_memory: 64 << 20,
+        channels_max: 100,
+        ..crate::ConnectionConfig::default()
+    };
     let mut end = End::with(Side::Client, &config);
     let key = end.open(direct(), 9, 100, 100);
     let packet = data(key.number(), 32 * 1024);

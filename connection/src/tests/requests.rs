@@ -1,6 +1,7 @@
 //! Global and channel requests: RFC 4254 sections 4, 5.4 and 6.
 
 use super::support::{End, direct, joined, settle};
+use crate::ConnectionConfig;
 use crate::error::LocalError;
 use crate::event::{ChannelEvent, Stream};
 use crate::limits;
@@ -54,6 +55,21 @@ fn unknown_global_requests_fail_if_a_reply_is_wanted() {
             assert_eq!(end.sent().unwrap(), RequestFailure::new().payload());
             assert_eq!(end.events.pop_front(), None);
         }
+    }
+}
+
+#[test]
+fn host_keys_are_news_for_a_client_that_asked_for_them() {
+    let request = GlobalRequest::HostKeys(b"list".to_vec());
+    let config = ConnectionConfig { host_keys: true, ..ConnectionConfig::default() };
+    for side in [Side::Client, Side::Server] {
+        let mut end = End::with(side, &config);
+        end.feed(&global(&request, true)).unwrap();
+        assert_eq!(end.sent().unwrap(), RequestFailure::new().payload());
+        end.feed(&global(&request, false)).unwrap();
+        let event = ChannelEvent::GlobalRequest { request: request.clone(), want_reply: false };
+        let expected = (side == Side::Client).then_some(event);
+        assert_eq!((end.sent(), end.events.pop_front()), (None, expected));
     }
 }
 

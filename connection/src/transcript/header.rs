@@ -77,7 +77,8 @@ pub fn new_stack(transcript: &Transcript<'_>) -> Result<Stack, Mismatch> {
     let transport = transcript::config(transcript)?;
     let [channel_memory, channels_max] = numbers(transcript, "channels")?;
     let channels_max = usize::try_from(channels_max).unwrap_or(usize::MAX);
-    let connection = ConnectionConfig { channel_memory, channels_max };
+    let connection =
+        ConnectionConfig { channel_memory, channels_max, ..ConnectionConfig::default() };
     let now = Timestamp::default();
     let stack = match transcript.side()? {
         Side::Client => {

@@ -117,6 +117,12 @@ impl Control<'_> {
         self.carrier.answer(answer);
     }
 
+    /// The session identifier, once there is one.
+    #[must_use]
+    pub fn session_id(&self) -> Option<&[u8]> {
+        self.carrier.stack.session_id()
+    }
+
     /// Sets what the peer may forward through us from now on: a server knows it once it knows
     /// the user.
     pub fn set_policy(&mut self, policy: Policy) {

@@ -161,6 +161,10 @@ impl TimedStack {
         self.stack.reply_global(ok, data)
     }
 
+    pub(crate) fn session_id(&self) -> Option<&[u8]> {
+        self.stack.session_id()
+    }
+
     pub(crate) const fn awaits_server(&self) -> bool {
         self.stack.awaits_server()
     }

@@ -67,6 +67,7 @@ pub fn stacks(seed: u64, features: &Features) -> [Stack; 2] {
     let connection = |side: usize| ConnectionConfig {
         channel_memory: features.manners[side].channel_memory,
         channels_max: features.manners[side].channels_max,
+        ..ConnectionConfig::default()
     };
     let client = ClientConfig {
         transport: transport(seed, features, Side::Client),

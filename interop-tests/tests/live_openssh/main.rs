@@ -15,6 +15,7 @@ mod escapes;
 mod forwards;
 #[cfg(feature = "full")]
 mod full;
+mod host_key_updates;
 mod hosts;
 mod known_hosts;
 mod login;

@@ -8,6 +8,7 @@
 mod command_line;
 mod embedded;
 mod forwards;
+mod host_keys;
 mod limits;
 mod login;
 mod revoked;

@@ -5,6 +5,7 @@
 
 use super::client::{Group, HostKeyVerified};
 use super::exchange_hash::{HashInputs, MethodInputs, exchange_hash};
+use super::host_key_proof;
 use super::key_derivation::derive;
 use super::method::{ClientShare, Exchange, HashAlgorithm, SharedSecret};
 use super::negotiate::{self, Choice, DirectionChoice};
@@ -194,6 +195,13 @@ impl Exchanger {
     /// The host key of the connection, once its signature was checked.
     pub fn host_key_blob(&self) -> Option<&[u8]> {
         self.host_key_blob.as_deref()
+    }
+
+    /// Server: the answer to a client that asks for proofs of our host keys; nothing for a
+    /// request that is refused.
+    pub fn prove_host_keys(&self, request: &[u8]) -> Option<Vec<u8>> {
+        let algorithm = self.choice.as_ref().map(|choice| choice.host_key.as_str())?;
+        host_key_proof::prove(&self.host_keys, self.session_id.as_deref()?, algorithm, request)
     }
 
     fn family(&self) -> Family {

@@ -8,6 +8,7 @@ mod ecdh_nist;
 pub mod exchange_hash;
 pub mod exchanger;
 mod finite_field;
+pub mod host_key_proof;
 mod hybrid;
 pub mod key_derivation;
 pub mod method;

@@ -67,8 +67,16 @@ impl Client {
 
     /// Disconnects once nothing is left to wait for.
     fn finish_if_done(&self, control: &mut Control<'_>) {
-        if self.session_over && control.forwarded_connections() == 0 {
-            control.disconnect(DisconnectReason::ByApplication, "disconnected by user");
+        if self.session_over
+            && control.forwarded_connections() == 0
+            && !self.awaits_host_keys(control)
+        {
+            leave(control);
         }
     }
+}
+
+/// The orderly end.
+pub(super) fn leave(control: &mut Control<'_>) {
+    control.disconnect(DisconnectReason::ByApplication, "disconnected by user");
 }

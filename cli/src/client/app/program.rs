@@ -84,6 +84,12 @@ impl Client {
                 self.request_refused(tag, channel, control);
             }
             ChannelEvent::OpenRequest { channel, kind } => self.local_open(channel, kind, control),
+            ChannelEvent::GlobalRequest { request: GlobalRequest::HostKeys(list), .. } => {
+                self.host_keys_came(list, control);
+            }
+            ChannelEvent::GlobalReply { tag, ok, data } => {
+                self.global_reply(tag, ok.then_some(data), control);
+            }
             _ => {}
         }
     }
