@@ -7,8 +7,8 @@
 mod options;
 
 use crate::account::Account;
-use crate::config::Options;
 use crate::config::file::Reader;
+use crate::config::{Facts, Options};
 use crate::exit::{Fatal, Result};
 use std::path::PathBuf;
 
@@ -283,6 +283,7 @@ impl Parser<'_> {
                 }
             }
             'o' => self.option(value)?,
+            'P' => first(&mut o.tag),
             'Q' => self.early = Some(Invocation::Query(crate::query::answer(value)?)),
             'p' => {
                 let port = crate::forwards::port(value)
@@ -332,7 +333,8 @@ impl Parser<'_> {
 
     fn option(&mut self, text: &str) -> Result<()> {
         let host = self.host.clone().unwrap_or_default();
-        let mut reader = Reader::new(&mut self.options, &host, self.account);
+        let facts = Facts::new(&host, self.account);
+        let mut reader = Reader::new(&mut self.options, facts);
         reader.command_line(text).map_err(|fatal| Fatal::usage(fatal.message))
     }
 

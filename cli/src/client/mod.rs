@@ -17,7 +17,7 @@ use crate::args::Arguments;
 use crate::background::{self, Background};
 use crate::config::algorithms::Kind as List;
 use crate::config::options::SessionType;
-use crate::config::{self, Settings};
+use crate::config::{self, Facts, Settings};
 use crate::connect::{Connected, connect};
 use crate::exit::{Fatal, OWN_FAILURE, Result, os_words};
 use crate::hostkey::HostKeyCheck;
@@ -92,7 +92,8 @@ fn prepare(arguments: Arguments) -> Result<Option<(Settings, Plan, Route)>> {
     log::debug1(crate::args::VERSION);
     let account = Account::current();
     let host = &arguments.host;
-    config::read_files(&mut options, arguments.config_file.as_deref(), host, &account)?;
+    let facts = Facts { command: arguments.command.as_deref(), ..Facts::new(host, &account) };
+    config::read_files(&mut options, arguments.config_file.as_deref(), facts)?;
     let default = Algorithms::default_for(Side::Client, cpu::has_aes());
     let default_list = |kind| match kind {
         List::Kex => default.kex.clone(),

@@ -7,8 +7,8 @@
 use super::algorithms::Kind as List;
 use super::keywords::{self, Kind};
 use super::options::{
-    AddressFamily, FingerprintHash, ForwardAgent, Options, Proxy, RequestTty, SessionType,
-    StrictHostKeyChecking, UpdateHostKeys,
+    AddressFamily, Canonicalize, FingerprintHash, ForwardAgent, Options, Proxy, RequestTty,
+    SessionType, StrictHostKeyChecking, UpdateHostKeys,
 };
 use super::settings::Settings;
 use super::values::EscapeChar;
@@ -41,12 +41,12 @@ struct Dump<'a> {
 static ROWS: &[(&str, Show)] = &[
     ("host", With(|d| vec![quoted(&d.settings.host)])),
     ("user", With(|d| vec![quoted(&d.settings.user)])),
-    ("hostname", With(|d| vec![quoted(&d.settings.host_name)])),
+    ("hostname", With(|d| vec![host_name(&d.settings.host_name)])),
     ("port", With(|d| vec![d.settings.port.to_string()])),
     ("addressfamily", With(|d| name(address_family(d.settings.address_family)))),
     ("batchmode", Value("no")),
     ("canonicalizefallbacklocal", Value("yes")),
-    ("canonicalizehostname", Value("false")),
+    ("canonicalizehostname", With(|d| name(canonicalize(&d.options)))),
     ("checkhostip", Value("no")),
     ("compression", Value("no")),
     ("controlmaster", Value("false")),
@@ -112,7 +112,7 @@ static ROWS: &[(&str, Show)] = &[
     ("localforward", With(|d| d.settings.local_forwards.iter().map(ToString::to_string).collect())),
     ("remoteforward", Every),
     ("identityfile", With(identity_files)),
-    ("canonicaldomains", Value("none")),
+    ("canonicaldomains", With(|d| words(d.options.canonical_domains.as_deref()))),
     ("certificatefile", Every),
     ("globalknownhostsfile", With(|d| known_hosts(&d.settings.global_known_hosts))),
     ("userknownhostsfile", With(|d| known_hosts(&d.settings.user_known_hosts))),
@@ -124,7 +124,7 @@ static ROWS: &[(&str, Show)] = &[
     ("forwardagent", With(forward_agent)),
     ("connecttimeout", With(|d| vec![connect_timeout(&d.options)])),
     ("tunneldevice", Value("any:any")),
-    ("canonicalizePermittedcnames", Value("none")),
+    ("canonicalizePermittedcnames", With(|d| words(Some(d.options.permitted_cnames())))),
     ("controlpersist", Value("no")),
     ("escapechar", With(|d| vec![escape_char(d.settings.escape_char)])),
     ("ipqos", Value("lowdelay throughput")),
@@ -246,8 +246,29 @@ fn expanded(path: &str) -> String {
     quoted(&path.replace('%', "%%"))
 }
 
+/// The scope of an address is no token.
+fn host_name(name: &str) -> String {
+    if name.contains(':') { quoted(name) } else { expanded(name) }
+}
+
 fn yes_no(flag: bool) -> String {
     if flag { "yes" } else { "no" }.to_owned()
+}
+
+/// All in one line, and "none" for no words.
+fn words(words: Option<&[String]>) -> Vec<String> {
+    match words.unwrap_or_default() {
+        [] => name("none"),
+        words => vec![words.join(" ")],
+    }
+}
+
+fn canonicalize(o: &Options) -> &'static str {
+    match o.canonicalize_hostname.unwrap_or_default() {
+        Canonicalize::No => "false",
+        Canonicalize::Yes => "true",
+        Canonicalize::Always => "always",
+    }
 }
 
 fn name(text: &str) -> Vec<String> {

@@ -1,12 +1,12 @@
 //! Reading configuration files: blocks, conditions, includes, and complaints with their place.
 
+use super::condition::{self, Facts};
 use super::glob;
 use super::held::{self, Missing, Shape};
 use super::keywords::{self, Kind, Words};
 use super::options::{Absent, Options};
 use super::pattern::{self, Verdict};
 use super::words::{split_arguments, split_keyword};
-use crate::account::Account;
 use crate::exit::{Fatal, Result, os_words};
 use crate::limits::{CONFIG_FILES_MAX, FILE_BYTES_MAX, INCLUDE_DEPTH_MAX};
 use crate::log;
@@ -18,35 +18,64 @@ use std::path::{Path, PathBuf};
 pub struct Reader<'a> {
     /// Collects the values.
     pub options: &'a mut Options,
-    /// The host as given on the command line.
-    pub host: &'a str,
-    /// The local account.
-    pub account: &'a Account,
+    /// What conditions look at.
+    pub facts: Facts<'a>,
+    /// Whether a `Match final` asks for a second pass.
+    pub wants_final: bool,
     files: usize,
     /// Within a file included by a block that does not apply: no block of it applies either.
     never: bool,
 }
 
+/// Whose file it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The user's own, which nobody else may be able to write.
+    User,
+    /// The one of `-F`, or the command line.
+    Named,
+    /// The system's.
+    System,
+}
+
+impl Origin {
+    /// Where relative paths of `Include` begin.
+    fn directory(self, facts: &Facts<'_>) -> PathBuf {
+        match self {
+            Self::User | Self::Named => facts.account.home.join(".ssh"),
+            Self::System => PathBuf::from("/etc/ssh"),
+        }
+    }
+}
+
 /// Where a line stands.
 struct Place<'p> {
     file: &'p Path,
+    /// From 1; 0 on the command line.
     line: usize,
-    /// Includes are looked up in this directory unless absolute.
-    directory: PathBuf,
+    origin: Origin,
     depth: usize,
+}
+
+impl Place<'_> {
+    fn command_line(&self) -> bool {
+        self.line == 0
+    }
 }
 
 /// What is wrong with a line.
 enum Fault {
     UnknownKeyword(String),
     Bad(String),
+    /// Ends the program at once, with the place in front but for the command line.
+    Abort(String),
     Fatal(Fatal),
 }
 
 impl<'a> Reader<'a> {
     /// A reader that adds to `options`.
-    pub fn new(options: &'a mut Options, host: &'a str, account: &'a Account) -> Self {
-        Self { options, host, account, files: 0, never: false }
+    pub fn new(options: &'a mut Options, facts: Facts<'a>) -> Self {
+        Self { options, facts, wants_final: false, files: 0, never: false }
     }
 
     /// One `-o` argument.
@@ -54,12 +83,8 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// ssh's complaint; the place is called `command-line line 0`.
     pub fn command_line(&mut self, text: &str) -> Result<()> {
-        let place = Place {
-            file: Path::new("command-line"),
-            line: 0,
-            directory: self.account.home.join(".ssh"),
-            depth: 0,
-        };
+        let file = Path::new("command-line");
+        let place = Place { file, line: 0, origin: Origin::Named, depth: 0 };
         let mut active = true;
         self.line(text, &place, &mut active).map_err(|fault| match fault.text(&place) {
             Ok(text) => Fatal::new(text),
@@ -67,30 +92,26 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// A configuration file. `check_owner` refuses one that others could have written.
+    /// A configuration file.
     ///
     /// # Errors
     /// Nothing is read, or at least one line is bad; the complaints about lines are printed.
-    pub fn file(&mut self, path: &Path, check_owner: bool) -> std::io::Result<Result<()>> {
-        let directory = match path.starts_with("/etc/ssh") {
-            true => PathBuf::from("/etc/ssh"),
-            false => self.account.home.join(".ssh"),
-        };
+    pub fn file(&mut self, path: &Path, origin: Origin) -> std::io::Result<Result<()>> {
         let mut active = true;
-        self.read(path, check_owner, directory, 0, &mut active)
+        self.read(path, origin == Origin::User, origin, 0, &mut active)
     }
 
     fn read(
         &mut self,
         path: &Path,
         check_owner: bool,
-        directory: PathBuf,
+        origin: Origin,
         depth: usize,
         active: &mut bool,
     ) -> std::io::Result<Result<()>> {
         let file = std::fs::File::open(path)?;
         let meta = file.metadata()?;
-        let owned = meta.uid() == 0 || meta.uid() == self.account.uid;
+        let owned = meta.uid() == 0 || meta.uid() == self.facts.account.uid;
         if check_owner && (!owned || meta.mode() & 0o022 != 0) {
             let text = format!("Bad owner or permissions on {}", path.display());
             return Ok(Err(Fatal::new(text)));
@@ -103,7 +124,7 @@ impl<'a> Reader<'a> {
         let mut bytes = Vec::new();
         file.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
         let text = String::from_utf8_lossy(&bytes);
-        let mut place = Place { file: path, line: 0, directory, depth };
+        let mut place = Place { file: path, line: 0, origin, depth };
         let mut bad = 0;
         for line in text.lines() {
             place.line += 1;
@@ -128,23 +149,29 @@ impl<'a> Reader<'a> {
         active: &mut bool,
     ) -> std::result::Result<(), Fault> {
         let Some((name, rest)) = split_keyword(text) else { return Ok(()) };
-        let Some(keyword) = keywords::find(&name) else {
-            let ignored = self.options.ignore_unknown.as_deref();
-            if ignored.is_some_and(|list| pattern::host_list(&name, list) == Verdict::Yes) {
-                return Ok(());
-            }
-            return Err(Fault::UnknownKeyword(name));
-        };
         if rest.is_empty() {
             return Err(Fault::Bad(format!("no argument after keyword \"{name}\"")));
         }
         let mut words = split_arguments(rest).map_err(|fault| Fault::Bad(fault.to_owned()))?;
+        let Some(keyword) = keywords::find(&name) else {
+            let ignored = self.options.ignore_unknown.as_deref();
+            if ignored.is_some_and(|list| pattern::host_list(&name, list) == Verdict::Yes) {
+                log::debug1(format_args!("Ignored unknown option \"{name}\""));
+                return Ok(());
+            }
+            return Err(Fault::UnknownKeyword(name));
+        };
         if matches!(keyword.kind, Kind::Rest(_) | Kind::Line(_) | Kind::Held(Shape::Rest, _)) {
             words = vec![rest.trim_end().to_owned()];
         }
         let (file, line) = (place.file.display(), place.line);
         match (&keyword.kind, keyword.name) {
-            (Kind::Structure, "host") => *active = self.host_block(&words) && !self.never,
+            (Kind::Structure, name) if place.command_line() => {
+                let name = if name == "include" { "Include" } else { "Host" };
+                let text = format!("{name} directive not supported as a command-line option");
+                return Err(Fault::Abort(text));
+            }
+            (Kind::Structure, "host") => *active = self.host_block(&words)? && !self.never,
             (Kind::Structure, "match") => *active = self.match_block(&words)? && !self.never,
             (Kind::Structure, _) => self.include(&words, place, *active)?,
             (Kind::Deprecated, _) => {
@@ -153,7 +180,7 @@ impl<'a> Reader<'a> {
             (Kind::Unsupported, _) => {
                 let text = format!("{file} line {line}: Unsupported option \"{name}\"");
                 // Distributions set some for everybody: nobody here has asked for those.
-                match turned_off(&words) || place.directory.starts_with("/etc/ssh") {
+                match turned_off(&words) || place.origin == Origin::System {
                     true => log::debug1(text),
                     false => log::error(text),
                 }
@@ -181,59 +208,25 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn host_block(&self, words: &[String]) -> bool {
-        pattern::list(self.host, words.iter().map(String::as_str)) == Verdict::Yes
+    fn host_block(&self, words: &[String]) -> std::result::Result<bool, Fault> {
+        if words.iter().any(String::is_empty) {
+            return Err(Fault::Bad("keyword host empty argument".to_owned()));
+        }
+        Ok(pattern::list(self.facts.host, words.iter().map(String::as_str)) == Verdict::Yes)
     }
 
-    /// `Match` with the conditions that need no second pass and no program.
-    fn match_block(&self, words: &[String]) -> std::result::Result<bool, Fault> {
-        let bad = |text: String| Fault::Bad(format!("{text}\nBad Match condition"));
-        if let [all] = words
-            && all.eq_ignore_ascii_case("all")
-        {
-            return Ok(true);
-        }
-        let mut words = words.iter();
-        let mut result = true;
-        while let Some(word) = words.next() {
-            let (negated, name) = match word.strip_prefix('!') {
-                Some(name) => (true, name),
-                None => (false, word.as_str()),
-            };
-            let (name, inline) = match name.split_once('=') {
-                Some((name, value)) => (name, Some(value)),
-                None => (name, None),
-            };
-            let name = name.to_ascii_lowercase();
-            let host_name = self.options.host_name.as_deref().unwrap_or(self.host);
-            let subject = match name.as_str() {
-                "host" => host_name.replace("%h", self.host),
-                "originalhost" => self.host.to_owned(),
-                "user" => self.options.user.as_ref().unwrap_or(&self.account.name).clone(),
-                "localuser" => self.account.name.clone(),
-                // They hold in a pass of their own, which there is not yet, or never.
-                "canonical" | "final" => {
-                    result &= negated;
-                    continue;
-                }
-                "exec" | "tagged" | "localnetwork" | "version" | "sessiontype" | "command" => {
-                    return Err(bad(format!("Match {name} is not supported yet")));
-                }
-                "all" => {
-                    return Err(bad("'all' cannot be combined with other Match attributes".into()));
-                }
-                _ => return Err(bad(format!("Unsupported Match attribute {name}"))),
-            };
-            let Some(list) = inline.or_else(|| words.next().map(String::as_str)) else {
-                return Err(bad(format!("Missing Match criteria for {name}")));
-            };
-            let verdict = match name.as_str() {
-                "host" | "originalhost" => pattern::host_list(&subject, list),
-                _ => pattern::list(&subject, list.split(',')),
-            };
-            result &= (verdict == Verdict::Yes) != negated;
-        }
-        Ok(result)
+    fn match_block(&mut self, words: &[String]) -> std::result::Result<bool, Fault> {
+        let reachable = !self.never;
+        let outcome = condition::evaluate(words, self.options, &self.facts, reachable);
+        let outcome = outcome.map_err(|fault| match fault {
+            condition::Fault::Bad(text) => Fault::Bad(format!("{text}\nBad Match condition")),
+            condition::Fault::Fatal(text) => Fault::Fatal(Fatal::new(text)),
+            condition::Fault::Died(command) => Fault::Abort(format!(
+                "command '{command}' exited abnormally\nmatch exec '{command}' error"
+            )),
+        })?;
+        self.wants_final |= outcome.wants_final;
+        Ok(outcome.holds)
     }
 
     fn include(
@@ -243,33 +236,52 @@ impl<'a> Reader<'a> {
         active: bool,
     ) -> std::result::Result<(), Fault> {
         for word in words {
+            if word.is_empty() {
+                return Err(Fault::Bad("keyword include empty argument".to_owned()));
+            }
             if place.depth + 1 > INCLUDE_DEPTH_MAX {
                 return Err(Fault::Fatal(Fatal::new("Too many recursive configuration includes")));
             }
-            let path = self.account.expand_tilde(word).map_err(Fault::Bad)?;
-            let path = place.directory.join(path);
-            for file in glob::expand(&path, CONFIG_FILES_MAX) {
-                // Blocks of an included file end with it, and hold only where it is included.
-                let mut inner = active;
-                let never = self.never;
-                self.never |= !active;
-                let read =
-                    self.read(&file, false, place.directory.clone(), place.depth + 1, &mut inner);
-                self.never = never;
-                match read {
-                    Ok(Ok(())) => {}
-                    Ok(Err(fatal)) => return Err(Fault::Fatal(fatal)),
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                    Err(error) => {
-                        let file = file.display();
-                        let words = os_words(&error);
-                        let text = format!("Can't open user config file {file}: {words}");
-                        return Err(Fault::Fatal(Fatal::new(text)));
-                    }
-                }
+            if word.starts_with('~') && place.origin == Origin::System {
+                return Err(Fault::Bad(format!("bad include path {word}.")));
+            }
+            let word = condition::expand(word, self.options, &self.facts).map_err(Fault::Bad)?;
+            // The home of nobody holds no files.
+            let Ok(path) = self.facts.account.expand_tilde(&word) else { continue };
+            let path = place.origin.directory(&self.facts).join(path);
+            let files = glob::expand(&path, CONFIG_FILES_MAX);
+            if files.is_empty() {
+                let (file, line) = (place.file.display(), place.line);
+                let path = path.display();
+                log::debug1(format_args!("{file} line {line}: include {path} matched no files"));
+            }
+            for file in files {
+                self.include_file(&file, place, active)?;
             }
         }
         Ok(())
+    }
+
+    /// Blocks of an included file end with it, and hold only where it is included.
+    fn include_file(
+        &mut self,
+        file: &Path,
+        place: &Place<'_>,
+        active: bool,
+    ) -> std::result::Result<(), Fault> {
+        let mut inner = active;
+        let never = self.never;
+        self.never |= !active;
+        let read = self.read(file, true, place.origin, place.depth + 1, &mut inner);
+        self.never = never;
+        match read {
+            Ok(read) => read.map_err(Fault::Fatal),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => {
+                let (file, words) = (file.display(), os_words(&error));
+                Err(Fault::Bad(format!("Can't open user config file {file}: {words}")))
+            }
+        }
     }
 }
 
@@ -282,8 +294,19 @@ impl Fault {
                 format!("{file}: line {line}: Bad configuration option: {name}")
             }
             Self::Bad(text) => match text.split_once('\n') {
+                // Of the complaints about conditions only one names the place, as in ssh.
+                Some((first, second)) if first.contains("cannot be combined") => {
+                    format!("{file} line {line}: {first}\n{file} line {line}: {second}")
+                }
                 Some((first, second)) => format!("{first}\n{file} line {line}: {second}"),
                 None => format!("{file} line {line}: {text}"),
+            },
+            Self::Abort(text) if place.command_line() => return Err(Fatal::usage(text)),
+            Self::Abort(text) => match text.rsplit_once('\n') {
+                Some((first, last)) => {
+                    return Err(Fatal::new(format!("{first}\n{file} line {line}: {last}")));
+                }
+                None => return Err(Fatal::new(format!("{file} line {line}: {text}"))),
             },
             Self::Fatal(fatal) => return Err(fatal),
         })

@@ -76,14 +76,14 @@ fn is_variable(name: &str) -> bool {
 mod tests {
     use super::*;
     use crate::account::Account;
-    use crate::config::Settings;
     use crate::config::file::Reader;
+    use crate::config::{Facts, Settings};
 
     fn settings(lines: &[&str]) -> crate::exit::Result<Settings> {
         let mut options = Options::default();
         let account = Account::current();
         for line in lines {
-            Reader::new(&mut options, "h", &account).command_line(line)?;
+            Reader::new(&mut options, Facts::new("h", &account)).command_line(line)?;
         }
         options.identity_agent.get_or_insert_with(|| "/the/agent".into());
         Settings::resolve(&options, "h", &account, |_| Vec::new())

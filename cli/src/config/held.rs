@@ -113,9 +113,6 @@ fn named(names: &[(&str, &str)], word: &str) -> Option<String> {
 /// yes and no as `-G` writes them for keywords that know more words.
 const TRUE_FALSE: &[(&str, &str)] =
     &[("yes", "true"), ("true", "true"), ("no", "false"), ("false", "false")];
-/// `CanonicalizeHostname`.
-pub const CANONICALIZE: &[(&str, &str)] =
-    &[("yes", "true"), ("true", "true"), ("no", "false"), ("false", "false"), ("always", "always")];
 /// `ControlMaster`.
 pub const CONTROL_MASTER: &[(&str, &str)] = &[
     ("yes", "true"),

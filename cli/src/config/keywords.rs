@@ -3,8 +3,8 @@
 use super::algorithms::{self, Kind as List};
 use super::held::{self, Missing, Shape};
 use super::options::{
-    AddressFamily, FingerprintHash, ForwardAgent, IdentityFile, Options, Proxy, RequestTty,
-    SessionType, StrictHostKeyChecking, UpdateHostKeys,
+    AddressFamily, Canonicalize, FingerprintHash, ForwardAgent, IdentityFile, Options, Proxy,
+    RequestTty, SessionType, StrictHostKeyChecking, UpdateHostKeys,
 };
 use super::values;
 use crate::limits::{IDENTITY_FILES_MAX, LIST_ENTRIES_MAX};
@@ -77,11 +77,11 @@ pub static KEYWORDS: &[Keyword] = &[
     row("batchmode", Flag(|o| &mut o.batch_mode)),
     row("bindaddress", Text(|o| &mut o.bind_address)),
     row("bindinterface", Held(Word, Said)),
-    row("canonicaldomains", Held(Check(held::domains), Quiet)),
-    row("canonicalizefallbacklocal", Held(Shape::Flag, Quiet)),
-    row("canonicalizehostname", Held(Name(held::CANONICALIZE), Said)),
-    row("canonicalizemaxdots", Held(Shape::Number, Quiet)),
-    row("canonicalizepermittedcnames", Held(Check(held::permitted_cnames), Quiet)),
+    row("canonicaldomains", Other(canonical_domains)),
+    row("canonicalizefallbacklocal", Flag(|o| &mut o.canonicalize_fallback_local)),
+    row("canonicalizehostname", Choice(canonicalize)),
+    row("canonicalizemaxdots", Number(|o| &mut o.canonicalize_max_dots)),
+    row("canonicalizepermittedcnames", Other(permitted_cnames)),
     row("casignaturealgorithms", Held(KeyTypes, Quiet)),
     row("certificatefile", Held(Lines, Said)),
     row("challengeresponseauthentication", Alias("kbdinteractiveauthentication")),
@@ -191,7 +191,7 @@ pub static KEYWORDS: &[Keyword] = &[
     row("streamlocalbindunlink", Held(Shape::Flag, Quiet)),
     row("stricthostkeychecking", Choice(strict_host_key_checking)),
     row("syslogfacility", Held(Check(held::facility), Quiet)),
-    row("tag", Held(Word, Said)),
+    row("tag", Text(|o| &mut o.tag)),
     row("tcpkeepalive", Flag(|o| &mut o.tcp_keep_alive)),
     row("tisauthentication", Alias("kbdinteractiveauthentication")),
     row("tunnel", Held(Name(held::TUNNEL), Said)),
@@ -322,6 +322,28 @@ fn address_family(o: &mut Options, word: &str, active: bool) -> bool {
         _ => None,
     };
     choose(&mut o.address_family, value, active)
+}
+
+fn canonical_domains(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complaint> {
+    let domains = held::domains(words)?;
+    set(&mut o.canonical_domains, domains, active);
+    Ok(())
+}
+
+fn permitted_cnames(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complaint> {
+    let rules = held::permitted_cnames(words)?;
+    set(&mut o.canonicalize_permitted_cnames, rules, active);
+    Ok(())
+}
+
+fn canonicalize(o: &mut Options, word: &str, active: bool) -> bool {
+    let value = match word.to_ascii_lowercase().as_str() {
+        "always" => Some(Canonicalize::Always),
+        "yes" | "true" => Some(Canonicalize::Yes),
+        "no" | "false" => Some(Canonicalize::No),
+        _ => None,
+    };
+    choose(&mut o.canonicalize_hostname, value, active)
 }
 
 fn fingerprint_hash(o: &mut Options, word: &str, active: bool) -> bool {

@@ -5,6 +5,8 @@
 //! fills in defaults.
 
 pub mod algorithms;
+pub mod canonical;
+pub mod condition;
 pub mod dump;
 pub mod file;
 pub mod forwarding;
@@ -18,42 +20,65 @@ pub mod tokens;
 pub mod values;
 pub mod words;
 
+pub use condition::Facts;
 pub use options::Options;
 pub use settings::Settings;
 
-use crate::account::Account;
 use crate::exit::{Fatal, Result, os_words};
-use file::Reader;
-use options::Absent;
+use file::{Origin, Reader};
+use options::{Absent, Canonicalize};
 use std::path::Path;
 
 /// The system-wide file.
 const SYSTEM_FILE: &str = "/etc/ssh/ssh_config";
 
 /// Adds the configuration files to what the command line said: the file of `-F` alone, or the
-/// user's and the system's.
+/// user's and the system's. They are read twice where a `Match final` or the full name of the
+/// host asks for it.
 ///
 /// # Errors
-/// A file that was named and cannot be read, or bad lines, which have been printed.
-pub fn read_files(
-    options: &mut Options,
-    file: Option<&Path>,
-    host: &str,
-    account: &Account,
-) -> Result<()> {
-    let mut reader = Reader::new(options, host, account);
+/// A file that was named and cannot be read, bad lines, which have been printed, or a name that
+/// must be found and is not.
+pub fn read_files(options: &mut Options, file: Option<&Path>, facts: Facts<'_>) -> Result<()> {
+    let mut reader = Reader::new(options, facts);
+    pass(&mut reader, file)?;
+    let wants_final = reader.wants_final;
+    let name = host_name(options, facts.original)?;
+    let full = canonical::host(options, &name)?;
+    let canonicalize = options.canonicalize_hostname.unwrap_or_default() != Canonicalize::No;
+    if wants_final || canonicalize {
+        crate::log::debug1("re-parsing configuration");
+        options.host_name = Some(full.clone());
+        let mut reader = Reader::new(options, Facts { host: &full, final_pass: true, ..facts });
+        pass(&mut reader, file)?;
+    }
+    options.full_host_name = Some(full);
+    Ok(())
+}
+
+/// The host as `HostName` has it, or as it was given.
+fn host_name(options: &Options, host: &str) -> Result<String> {
+    match &options.host_name {
+        Some(text) => tokens::host_name(text, host).map_err(Fatal::new),
+        None => Ok(host.to_owned()),
+    }
+}
+
+/// Reads all files once.
+fn pass(reader: &mut Reader<'_>, file: Option<&Path>) -> Result<()> {
     if let Some(path) = file {
         if path.as_os_str().eq_ignore_ascii_case("none") {
             return Ok(());
         }
-        return reader.file(path, false).map_err(|error| {
+        return reader.file(path, Origin::Named).map_err(|error| {
             let words = os_words(&error);
             Fatal::new(format!("Can't open user config file {}: {words}", path.display()))
         })?;
     }
-    let user = account.home.join(".ssh/config");
-    for (path, check_owner) in [(user.as_path(), true), (Path::new(SYSTEM_FILE), false)] {
-        match reader.file(path, check_owner) {
+    let user = reader.facts.account.home.join(".ssh/config");
+    let files = [(user.as_path(), Origin::User), (Path::new(SYSTEM_FILE), Origin::System)];
+    for (path, origin) in files {
+        match reader.file(path, origin) {
             Ok(read) => read?,
             // Both are optional, and one that cannot be read is passed over, as ssh does.
             Err(error) => {

@@ -80,6 +80,18 @@ pub enum ForwardAgent {
     Socket(String),
 }
 
+/// `CanonicalizeHostname`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Canonicalize {
+    /// The name stays as it is.
+    #[default]
+    No,
+    /// Names are completed, unless a proxy looks them up.
+    Yes,
+    /// With a proxy too.
+    Always,
+}
+
 /// `FingerprintHash`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FingerprintHash {
@@ -107,6 +119,11 @@ pub struct Options {
     pub address_family: Option<AddressFamily>,
     pub batch_mode: Option<bool>,
     pub bind_address: Option<String>,
+    pub canonical_domains: Option<Vec<String>>,
+    pub canonicalize_fallback_local: Option<bool>,
+    pub canonicalize_hostname: Option<Canonicalize>,
+    pub canonicalize_max_dots: Option<u32>,
+    pub canonicalize_permitted_cnames: Option<Vec<String>>,
     pub check_host_ip: Option<bool>,
     pub ciphers: Option<String>,
     pub clear_all_forwardings: Option<bool>,
@@ -161,12 +178,15 @@ pub struct Options {
     pub set_env: Vec<(String, String)>,
     pub stdin_null: Option<bool>,
     pub strict_host_key_checking: Option<StrictHostKeyChecking>,
+    pub tag: Option<String>,
     pub tcp_keep_alive: Option<bool>,
     pub update_host_keys: Option<UpdateHostKeys>,
     pub user: Option<String>,
     pub user_known_hosts_file: Option<Vec<String>>,
     pub xauth_location: Option<String>,
     pub visual_host_key: Option<bool>,
+    /// The host to connect to, once the files are read.
+    pub full_host_name: Option<String>,
     /// Values that are only kept, by keyword.
     pub held: BTreeMap<&'static str, Vec<String>>,
     /// What was asked for and is not built.
@@ -182,6 +202,24 @@ pub struct Absent {
     pub keyword: &'static str,
     /// Whether going on without it would be dangerous.
     pub refused: bool,
+}
+
+impl Options {
+    /// Whether a proxy leads to the host.
+    #[must_use]
+    pub fn has_proxy(&self) -> bool {
+        self.proxy.as_ref().is_some_and(|proxy| {
+            let (Proxy::Command(text) | Proxy::Jump(text)) = proxy;
+            !text.eq_ignore_ascii_case("none")
+        })
+    }
+
+    /// The rules for following aliases.
+    #[must_use]
+    pub fn permitted_cnames(&self) -> &[String] {
+        let rules = self.canonicalize_permitted_cnames.as_deref().unwrap_or_default();
+        if rules == ["none"] { &[] } else { rules }
+    }
 }
 
 /// One `IdentityFile` line or `-i` option.

@@ -116,12 +116,11 @@ impl Settings {
         default_list: impl Fn(List) -> Vec<String>,
     ) -> Result<Self> {
         let o = options;
-        let host_name = match &o.host_name {
-            Some(text) => tokens::host_name(text, host).map_err(Fatal::new)?,
-            None => host.to_owned(),
+        let host_name = match &o.full_host_name {
+            Some(name) => name.clone(),
+            // No file was read: RFC 4251 has nothing to say about case, DNS and ssh ignore it.
+            None => super::host_name(o, host)?.to_lowercase(),
         };
-        // RFC 4251 has nothing to say about case in host names; DNS and ssh ignore it.
-        let host_name = host_name.to_lowercase();
         let port = o.port.unwrap_or(22);
         let user = o.user.clone().unwrap_or_else(|| account.name.clone());
         let key_alias = o.host_key_alias.as_ref().map(|alias| alias.to_lowercase());
@@ -129,7 +128,7 @@ impl Settings {
         if o.connection_attempts == Some(0) {
             return Err(Fatal::new("Invalid number of ConnectionAttempts"));
         }
-        let local_host = local_host();
+        let local_host = tokens::local_host();
         let paths = Paths {
             account,
             tokens: Tokens {
@@ -140,6 +139,7 @@ impl Settings {
                 key_alias: key_alias.as_deref().unwrap_or(host),
                 port,
                 user: &user,
+                jump: jump_host(o.proxy.as_ref()),
             },
         };
         let list = |kind, names: &Option<String>| {
@@ -243,7 +243,7 @@ impl Settings {
     /// # Errors
     /// A token that does not exist.
     pub fn expand_token(&self, token: char) -> std::result::Result<String, String> {
-        let local_host = local_host();
+        let local_host = tokens::local_host();
         let tokens = Tokens {
             account: &self.account,
             local_host: &local_host,
@@ -252,8 +252,9 @@ impl Settings {
             key_alias: self.host_key_alias.as_deref().unwrap_or(&self.host),
             port: self.port,
             user: &self.user,
+            jump: jump_host(self.proxy.as_ref()),
         };
-        tokens.expand(&format!("%{token}"))
+        tokens.value(token)
     }
 
     /// A path with its tilde and its tokens expanded.
@@ -261,7 +262,7 @@ impl Settings {
     /// # Errors
     /// A token that does not exist, a variable that is not set, or `~name` of nobody.
     pub fn expand(&self, text: &str) -> Result<String> {
-        let local_host = local_host();
+        let local_host = tokens::local_host();
         let tokens = Tokens {
             account: &self.account,
             local_host: &local_host,
@@ -270,6 +271,7 @@ impl Settings {
             key_alias: self.host_key_alias.as_deref().unwrap_or(&self.host),
             port: self.port,
             user: &self.user,
+            jump: jump_host(self.proxy.as_ref()),
         };
         let path = Paths { account: &self.account, tokens }.path(text)?;
         Ok(path.to_string_lossy().into_owned())
@@ -309,14 +311,14 @@ fn timeout(seconds: Option<u32>) -> Option<Duration> {
 
 /// `none` in either keyword stands for no proxy, and for the other keyword's end.
 fn proxy(o: &Options) -> Option<Proxy> {
-    o.proxy.clone().filter(|proxy| {
-        let (Proxy::Command(text) | Proxy::Jump(text)) = proxy;
-        !text.eq_ignore_ascii_case("none")
-    })
+    o.proxy.clone().filter(|_| o.has_proxy())
 }
 
-fn local_host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
+fn jump_host(proxy: Option<&Proxy>) -> &str {
+    match proxy {
+        Some(Proxy::Jump(chain)) if !chain.eq_ignore_ascii_case("none") => tokens::jump_host(chain),
+        _ => "",
+    }
 }
 
 /// The methods to try: preferred ones that are built and not switched off.

@@ -16,11 +16,20 @@ fn default_list(kind: List) -> Vec<String> {
     algorithms::built(kind).into_iter().map(str::to_owned).collect()
 }
 
+fn read_with(
+    options: &mut Options,
+    file: Option<&Path>,
+    host: &str,
+    account: &Account,
+) -> Result<()> {
+    read_files(options, file, Facts::new(host, account))
+}
+
 fn read(text: &str, host: &str) -> std::result::Result<Options, String> {
     let dir = Dir::new();
     let path = dir.write("c", text);
     let mut options = Options::default();
-    let read = read_files(&mut options, Some(&path), host, &account_of(&dir));
+    let read = read_with(&mut options, Some(&path), host, &account_of(&dir));
     read.map_err(|fatal| fatal.message.replace(&path.display().to_string(), "FILE"))?;
     Ok(options)
 }
@@ -237,18 +246,18 @@ fn includes_are_sorted_conditional_and_end_their_blocks() {
     dir.write(".ssh/10.conf", "Host nobody\nPort 10\nHost *\nCompression yes\n");
     let path = dir.write("c", "Include *.conf missing/*\nUser main\n");
     let mut o = Options::default();
-    read_files(&mut o, Some(&path), "h", &account_of(&dir)).unwrap();
+    read_with(&mut o, Some(&path), "h", &account_of(&dir)).unwrap();
     assert_eq!((o.port, o.user.as_deref(), o.compression), (Some(20), Some("twenty"), Some(true)));
 
     let path = dir.write("c", "Host other\nInclude *.conf\nHost *\nUser main\n");
     let mut o = Options::default();
-    read_files(&mut o, Some(&path), "h", &account_of(&dir)).unwrap();
+    read_with(&mut o, Some(&path), "h", &account_of(&dir)).unwrap();
     assert_eq!((o.port, o.user.as_deref(), o.compression), (None, Some("main"), None));
 
     dir.write(".ssh/30.conf", "Nonsense 1\n");
-    assert!(read_files(&mut o, Some(&path), "h", &account_of(&dir)).is_err(), "even so it is read");
+    assert!(read_with(&mut o, Some(&path), "h", &account_of(&dir)).is_err(), "even so it is read");
     let path = dir.write("c", &format!("Include {}/c\n", dir.0.display()));
-    let error = read_files(&mut o, Some(&path), "h", &account_of(&dir)).unwrap_err();
+    let error = read_with(&mut o, Some(&path), "h", &account_of(&dir)).unwrap_err();
     assert_eq!(error.message, "Too many recursive configuration includes");
 }
 
@@ -259,12 +268,12 @@ fn a_file_that_others_can_write_is_refused() {
     let path = dir.write(".ssh/config", "User u\n");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
     let mut o = Options::default();
-    let error = read_files(&mut o, None, "h", &account_of(&dir)).unwrap_err();
+    let error = read_with(&mut o, None, "h", &account_of(&dir)).unwrap_err();
     assert_eq!(error.message, format!("Bad owner or permissions on {}", path.display()));
-    let missing = read_files(&mut o, Some(Path::new("/nonexist")), "h", &account_of(&dir));
+    let missing = read_with(&mut o, Some(Path::new("/nonexist")), "h", &account_of(&dir));
     let text = "Can't open user config file /nonexist: No such file or directory";
     assert_eq!(missing.unwrap_err().message, text);
-    assert!(read_files(&mut o, Some(Path::new("none")), "h", &account_of(&dir)).is_ok());
+    assert!(read_with(&mut o, Some(Path::new("none")), "h", &account_of(&dir)).is_ok());
 }
 
 #[test]

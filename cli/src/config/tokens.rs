@@ -20,14 +20,52 @@ pub struct Tokens<'a> {
     pub port: u16,
     /// `%r`: the remote user.
     pub user: &'a str,
+    /// `%j`: the last host of `ProxyJump`, or nothing.
+    pub jump: &'a str,
+}
+
+/// The name of this machine, for `%l`.
+#[must_use]
+pub fn local_host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// The last host of a `ProxyJump` chain, without user and port.
+#[must_use]
+pub fn jump_host(chain: &str) -> &str {
+    let last = chain.rsplit(',').next().unwrap_or_default();
+    let last = last.strip_prefix("ssh://").unwrap_or(last);
+    let last = last.rsplit_once('@').map_or(last, |(_, host)| host);
+    match last.strip_prefix('[') {
+        Some(inside) => inside.split(']').next().unwrap_or_default(),
+        None => last.split(':').next().unwrap_or_default(),
+    }
 }
 
 impl Tokens<'_> {
+    /// Expands `%` tokens alone.
+    ///
+    /// # Errors
+    /// ssh's complaint about an unknown token.
+    pub fn expand_tokens(&self, text: &str) -> Result<String, String> {
+        self.replace(text, false).map_err(|fault| format!("{fault}\npercent_expand: failed"))
+    }
+
     /// Expands `%` tokens and `${NAME}`.
     ///
     /// # Errors
     /// ssh's complaint about an unknown token or a variable without a value.
     pub fn expand(&self, text: &str) -> Result<String, String> {
+        self.replace(text, true).map_err(|fault| {
+            let what = match fault.ends_with("has no value") {
+                true => "invalid environment variable expansion",
+                false => "percent_dollar_expand: failed",
+            };
+            format!("{fault}\n{what}")
+        })
+    }
+
+    fn replace(&self, text: &str, variables: bool) -> Result<String, String> {
         let mut out = String::new();
         let mut chars = text.chars().peekable();
         while let Some(c) = chars.next() {
@@ -36,7 +74,7 @@ impl Tokens<'_> {
                     Some(token) => out.push_str(&self.value(token)?),
                     None => return Err("vdollar_percent_expand: invalid format".to_owned()),
                 },
-                '$' if chars.next_if_eq(&'{').is_some() => {
+                '$' if variables && chars.next_if_eq(&'{').is_some() => {
                     let mut name = String::new();
                     loop {
                         match chars.next() {
@@ -50,7 +88,9 @@ impl Tokens<'_> {
                         }
                     }
                     let value = std::env::var(&name);
-                    out.push_str(&value.map_err(|_| format!("env var ${{{name}}} has no value"))?);
+                    out.push_str(&value.map_err(|_| {
+                        format!("vdollar_percent_expand: env var ${{{name}}} has no value")
+                    })?);
                 }
                 c => out.push(c),
             }
@@ -58,14 +98,18 @@ impl Tokens<'_> {
         Ok(out)
     }
 
-    fn value(&self, token: char) -> Result<String, String> {
+    /// What one token stands for.
+    ///
+    /// # Errors
+    /// ssh's complaint about an unknown one.
+    pub fn value(&self, token: char) -> Result<String, String> {
         Ok(match token {
             '%' => "%".to_owned(),
             'C' => self.connection_hash(),
             'd' => self.account.home.display().to_string(),
             'h' => self.host.to_owned(),
             'i' => self.account.uid.to_string(),
-            'j' => String::new(),
+            'j' => self.jump.to_owned(),
             'k' => self.key_alias.to_owned(),
             'L' => self.local_host.split('.').next().unwrap_or_default().to_owned(),
             'l' => self.local_host.to_owned(),
@@ -77,18 +121,23 @@ impl Tokens<'_> {
         })
     }
 
-    /// `%C`: SHA-1 over `%l%h%p%r` (and `%j`, which is empty), in hexadecimal.
+    /// `%C`: SHA-1 over `%l%h%p%r%j`, in hexadecimal.
     fn connection_hash(&self) -> String {
-        let text = format!("{}{}{}{}", self.local_host, self.host, self.port, self.user);
+        let Self { local_host, host, port, user, jump, .. } = self;
+        let text = format!("{local_host}{host}{port}{user}{jump}");
         Sha1::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
     }
 }
 
-/// Expands the only token of `HostName`: `%h` (and `%%`).
+/// Expands the only token of `HostName`: `%h` (and `%%`). An IPv6 address with a scope is taken as
+/// it is, of which ssh takes the scope for a token.
 ///
 /// # Errors
 /// Any other token.
 pub fn host_name(text: &str, host: &str) -> Result<String, String> {
+    if text.contains(':') {
+        return Ok(text.replace("%%", "%"));
+    }
     let mut out = String::new();
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
@@ -98,7 +147,9 @@ pub fn host_name(text: &str, host: &str) -> Result<String, String> {
                 Some('%') => out.push('%'),
                 other => {
                     let other = other.map(String::from).unwrap_or_default();
-                    return Err(format!("vdollar_percent_expand: unknown key %{other}"));
+                    return Err(format!(
+                        "vdollar_percent_expand: unknown key %{other}\npercent_expand: failed"
+                    ));
                 }
             },
             c => out.push(c),

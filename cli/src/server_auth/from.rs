@@ -32,8 +32,9 @@ pub fn admits(list: &str, address: IpAddr) -> Option<bool> {
     Some(admitted)
 }
 
-/// A network whose host bits are not zero is a mistake of whoever wrote it: OpenSSH refuses it.
-fn in_network(address: IpAddr, network: &str, bits: &str) -> Option<bool> {
+/// Whether `address` is in a network; none when that is malformed. A network whose host bits are
+/// not zero is a mistake of whoever wrote it: OpenSSH refuses it.
+pub(crate) fn in_network(address: IpAddr, network: &str, bits: &str) -> Option<bool> {
     let network: IpAddr = network.parse().ok()?;
     let bits: u32 = bits.parse().ok()?;
     let (own, width) = as_bits(network);

@@ -3,9 +3,13 @@
 
 use crate::support::lacks_openssh;
 use std::collections::BTreeMap;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use tssh_interop_tests::openssh;
 use tssh_interop_tests::scratch::Scratch;
+use tssh_interop_tests::skip::skip;
 use tssh_interop_tests::tssh::tssh_binary;
 
 /// Keys whose values may differ: which algorithms there are is not a matter of configuration.
@@ -115,7 +119,9 @@ fn difference(config: &str, words: &[&str], differ: &[&str]) -> Option<String> {
     let host = &ours_by_key.first().map_or_else(String::new, |(_, values)| values.concat());
     let again = case.again(&tssh_binary(), &ours.text, host);
     if again.text != ours.text {
-        faults.push(format!("read back: {}{}", again.complaint, again.text));
+        let lines = again.text.lines().filter(|line| !ours.text.lines().any(|l| l == *line));
+        let lines: Vec<&str> = lines.collect();
+        faults.push(format!("read back: {}{}", again.complaint, lines.join("\n")));
     }
     (!faults.is_empty()).then(|| format!("{words:?} with {config:?}: {}", faults.join("\n")))
 }
@@ -188,11 +194,110 @@ fn values_of_every_keyword() {
     agree("BatchMode yes", &["h"], &["serveraliveinterval"]);
     // What ssh prints in a form that it would not read back.
     agree("EscapeChar ^]", &["h"], &["escapechar"]);
+    agree("HostName %%h%h", &["h"], &["hostname"]);
     agree("ControlPath /a/100%%", &["h"], &["controlpath"]);
     agree("User \"x y\"", &["h"], &["user"]);
     agree("UserKnownHostsFile a \"b c\"", &["h"], &["userknownhostsfile"]);
     agree("SetEnv A=1 \"B=2 3\"", &["h"], &["setenv"]);
     agree("RemoteForward 1080", &["h"], &["remoteforward"]);
+}
+
+#[test]
+fn blocks_conditions_and_words() {
+    if lacks_openssh("blocks_conditions_and_words") {
+        return;
+    }
+    // What is read again is complete: neither Match nor an address stands in it.
+    let found: Vec<String> = cases(include_str!("config/files.txt"))
+        .filter_map(|config| difference(&config, &["h"], &["user", "hostkeyalias"]))
+        .collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// Included files: in order, within their block, each with the permissions of its own.
+#[test]
+fn included_files() {
+    if lacks_openssh("included_files") {
+        return;
+    }
+    let run = |main: &str, files: &[(&str, &str)]| {
+        let case = Case::new("", &["h"]);
+        let directory = case.directory.path().display().to_string();
+        for (name, content) in files {
+            let path = case.directory.write(name, content.replace("DIR", &directory));
+            let mode = if name.ends_with("open") { 0o666 } else { 0o644 };
+            std::fs::set_permissions(path, Permissions::from_mode(mode)).expect("a mode");
+        }
+        case.directory.write("c", main.replace("DIR", &directory));
+        let (theirs, ours) = (case.run(&ssh()), case.run(&tssh_binary()));
+        let wanted = ["port ", "user ", "compression "];
+        let values = |printed: &Printed| {
+            let lines = printed.text.lines().filter(|l| wanted.iter().any(|w| l.starts_with(w)));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let what = format!("{main:?} {files:?}");
+        assert_eq!((ours.status, values(&ours)), (theirs.status, values(&theirs)), "{what}");
+        assert_eq!(ours.complaint, theirs.complaint, "{what}");
+    };
+    let two = [("2.conf", "Host h\nPort 2\n"), ("1.conf", "Host x\nPort 1\nHost *\nUser one\n")];
+    run("Include DIR/*.conf\nCompression yes\n", &two);
+    run("Host x\nInclude DIR/*.conf\nHost *\nCompression yes\n", &two);
+    run("Host h\nInclude DIR/*.conf DIR/none*\nCompression yes\n", &two);
+    run("Match host x\nInclude DIR/[12].conf\nMatch all\nCompression yes\n", &two);
+    run("Include \"DIR/1.conf\" # and\nPort 9\n", &two);
+    run(
+        "Include DIR/deep\n",
+        &[("deep", "Host h\nInclude DIR/deeper\nPort 3\n"), ("deeper", "Port 4\n")],
+    );
+    run("Host x\nInclude DIR/bad\n", &[("bad", "Nonsense 1\n")]);
+    run("Include DIR/self\n", &[("self", "Include DIR/self\n")]);
+    run("Include DIR/open\n", &[("open", "Port 5\n")]);
+    run("Include DIR/missing\nPort 6\n", &[]);
+}
+
+/// Names are completed and aliases followed as the resolver knows them: with a hosts file of the
+/// test's own, in a mount namespace.
+#[test]
+fn full_names() {
+    if lacks_openssh("full_names") {
+        return;
+    }
+    if let Err(reason) = openssh::can_make_guests() {
+        return skip("full_names", &reason);
+    }
+    let hosts = "127.0.0.1 localhost\n127.0.0.2 h.one.example.\n127.0.0.3 h.two.example.\n\
+                 127.0.0.4 real.example alias\n127.0.0.5 dotted.example.\n";
+    for config in [
+        "CanonicalDomains none.example two.example one.example",
+        "CanonicalDomains one.example | Match canonical | Port 7 | Host h.one.example | User u",
+        "CanonicalDomains one.example | Match host h.one.example | Port 7 | Host h | User u",
+        "CanonicalDomains one.example | CanonicalizeMaxDots 0 | HostName h.x",
+        "CanonicalDomains one.example | ProxyCommand none",
+        "CanonicalDomains one.example | ProxyCommand x",
+        "CanonicalizeHostname always | CanonicalDomains one.example | ProxyCommand x",
+        "HostName dotted.example.",
+        "HostName alias | CanonicalizePermittedCNAMEs ali*:real.*",
+        "HostName alias | CanonicalizePermittedCNAMEs other:real.*",
+        "HostName alias | CanonicalizePermittedCNAMEs ali*:*.org",
+        "CanonicalizeHostname no | HostName alias | CanonicalizePermittedCNAMEs ali*:real.*",
+    ] {
+        let config = format!("{}\nCanonicalizeHostname yes\n", config.replace(" | ", "\n"));
+        let case =
+            Case::new(&config.replace("\nMatch", "\nCanonicalizeHostname yes\nMatch"), &["h"]);
+        let file = case.directory.write("hosts", hosts);
+        let run = |program: &Path| {
+            let mut command = Command::new("unshare");
+            command.args(["--mount", "--propagation", "private", "sh", "-c"]);
+            command.arg("mount --bind \"$0\" /etc/hosts && exec \"$@\"").arg(&file).arg(program);
+            command.args(["-G", "-F", "c", "h"]).current_dir(case.directory.path());
+            let output = command.stdin(Stdio::null()).output().expect("unshare runs");
+            let lines = text(&output.stdout);
+            let wanted = ["hostname ", "port ", "user "];
+            let lines = lines.lines().filter(|line| wanted.iter().any(|w| line.starts_with(w)));
+            (output.status.code(), lines.map(str::to_owned).collect::<Vec<_>>())
+        };
+        assert_eq!(run(&tssh_binary()), run(&ssh()), "{config}");
+    }
 }
 
 #[test]
