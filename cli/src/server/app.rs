@@ -5,13 +5,17 @@ use crate::server::auth_log::AuthLog;
 use crate::server::log;
 use crate::server::peer::Peer;
 use crate::server::policy::ServerPolicy;
+use crate::server::session::agent::AgentSocket;
+use crate::server::session::display::StandIn;
 use crate::server::session::{Allowed, End, Ending, Outcome, Session, Surroundings};
 use crate::server_auth::{Decision, Grants, Notes};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use tssh_connection::{
     Answer, ChannelEvent, ChannelKey, ChannelRequest, Event, GlobalRequest, OpenFailure, OpenKind,
 };
+use tssh_forward::core::policy::{Policy, X11Policy};
 use tssh_forward::driver::{AppEvent, Application, Control, Handle};
 use tssh_transport::disconnect::DisconnectReason;
 use tssh_transport::userauth::{AuthAnswer, AuthEvent, AuthQuestion};
@@ -47,6 +51,10 @@ pub struct ServerApp {
     grants: Arc<Mutex<Grants>>,
     log: Arc<Mutex<AuthLog>>,
     allowed: Allowed,
+    /// What the configuration and the key permit.
+    forwarding: Policy,
+    /// One for all sessions that ask; it ends with the connection.
+    agent: Option<AgentSocket>,
     /// One for each open session channel; bounded by `MaxSessions`.
     sessions: BTreeMap<ChannelKey, Session>,
 }
@@ -67,6 +75,8 @@ impl ServerApp {
             grants: Arc::default(),
             log,
             allowed: Allowed::default(),
+            forwarding: Policy::default(),
+            agent: None,
             sessions: BTreeMap::new(),
         }
     }
@@ -117,7 +127,8 @@ impl ServerApp {
             return;
         };
         self.with_log(|log| log.accepted(user));
-        control.set_policy(self.policy.forwarding_for(&options));
+        self.forwarding = self.policy.forwarding_for(&options);
+        control.set_policy(self.forwarding.clone());
         self.allowed = Allowed {
             pty: options.pty,
             command: options.command.clone(),
@@ -186,7 +197,20 @@ impl ServerApp {
         };
         let what = what(&request);
         let around = Surroundings { policy, allowed: &self.allowed, peer: self.peer };
-        let outcome = session.request(request, around);
+        let outcome = match request {
+            ChannelRequest::X11Req { .. } => {
+                let display = || stand_in(self.forwarding.x11.as_ref(), &request, control);
+                Outcome::Reply(session.awaits_program() && session.set_display(display))
+            }
+            ChannelRequest::AuthAgentReq => {
+                let permitted = self.forwarding.agent && session.awaits_program();
+                let socket = permitted.then(|| agent_socket(&mut self.agent, control)).flatten();
+                let granted = socket.is_some();
+                socket.into_iter().for_each(|path| session.set_agent(path));
+                Outcome::Reply(granted)
+            }
+            request => session.request(request, around),
+        };
         let ok = !matches!(outcome, Outcome::Reply(false));
         if want_reply {
             // A channel that is gone by now needs no answer.
@@ -204,6 +228,34 @@ impl ServerApp {
             tokio::spawn(await_end(end, channel, control.handle()));
         }
     }
+}
+
+/// The display for a session; nothing where there is to be none, which is logged.
+fn stand_in(
+    policy: Option<&X11Policy>,
+    request: &ChannelRequest,
+    control: &Control<'_>,
+) -> Option<StandIn> {
+    let Some(policy) = policy else {
+        log::debug("X11 forwarding is not permitted for this connection.");
+        return None;
+    };
+    let opened = StandIn::open(policy, request, control.handle());
+    opened.map_err(|why| log::info(format_args!("X11 forwarding: {why}"))).ok()
+}
+
+/// The path of the agent's socket, which is made when the first session asks for it.
+fn agent_socket(agent: &mut Option<AgentSocket>, control: &Control<'_>) -> Option<PathBuf> {
+    if agent.is_none() {
+        match AgentSocket::open(control.handle()) {
+            Ok(socket) => *agent = Some(socket),
+            Err(error) => {
+                let words = crate::exit::os_words(&error);
+                log::error(format_args!("agent forwarding: {words}"));
+            }
+        }
+    }
+    agent.as_ref().map(|socket| socket.path().to_owned())
 }
 
 /// Decides on a thread that may wait. A policy that panics admits nobody, and the client is told.

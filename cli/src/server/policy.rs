@@ -183,6 +183,8 @@ impl ServerPolicy {
     pub fn forwarding_for(&self, options: &KeyOptions) -> Policy {
         let mut policy = self.forwarding.clone();
         policy.tcp_local &= options.port_forwarding;
+        policy.agent &= options.agent_forwarding;
+        policy.x11 = policy.x11.filter(|_| options.x11_forwarding);
         if !options.permit_open.is_empty() {
             policy.permit_open = narrowed(&policy.permit_open, &options.permit_open);
         }

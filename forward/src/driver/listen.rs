@@ -34,7 +34,11 @@ pub(crate) fn bind_all(addresses: &[SocketAddr]) -> (Vec<TcpListener>, Vec<BindF
     (listeners, faults)
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+/// A TCP listener as every forward has it. Within a runtime.
+///
+/// # Errors
+/// What the operating system said.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
     // Connections of an earlier run that linger in TIME_WAIT must not block the port.
     socket.set_reuseaddr(true)?;

@@ -28,6 +28,7 @@ pub use acceptor::Acceptor;
 pub use endpoint::{Endpoint, Endpoints, Input, Output};
 pub use event::{AppEvent, Application, ForwardId};
 pub use handle::{Control, Handle, HandleError};
+pub use listen::bind as bind_tcp;
 pub use session::{DriverOptions, run};
 pub use text::error_text;
 pub use timers::{Keepalive, Waits};

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod agent;
 mod command_line;
 mod embedded;
 mod forwards;
@@ -15,3 +16,4 @@ mod revoked;
 mod sessions;
 mod support;
 mod terminals;
+mod x11;

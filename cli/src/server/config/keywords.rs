@@ -53,6 +53,7 @@ const fn value(name: &'static str, apply: fn(&mut Options, &Argument<'_>) -> App
 const VALUES: &[Keyword] = &[
     value("AcceptEnv", |o, a| grow(&mut o.accept_env, a.words.iter().cloned())),
     value("AddressFamily", |o, a| first(&mut o.address_family, a, family)),
+    value("AllowAgentForwarding", |o, a| first(&mut o.allow_agent_forwarding, a, flag)),
     value("AllowTcpForwarding", |o, a| first(&mut o.allow_tcp_forwarding, a, forwarding)),
     value("AuthorizedKeysFile", |o, a| once(&mut o.authorized_keys_file, || Ok(a.words.to_vec()))),
     value("Banner", |o, a| first(&mut o.banner, a, text)),
@@ -110,12 +111,15 @@ const VALUES: &[Keyword] = &[
     value("StrictModes", |o, a| first(&mut o.strict_modes, a, flag)),
     value("Subsystem", subsystem),
     value("VersionAddendum", |o, a| once(&mut o.version_addendum, || Ok(a.rest.to_owned()))),
+    value("X11DisplayOffset", |o, a| first(&mut o.x11_display_offset, a, number)),
+    value("X11Forwarding", |o, a| first(&mut o.x11_forwarding, a, flag)),
+    value("X11UseLocalhost", |o, a| first(&mut o.x11_use_localhost, a, flag)),
+    value("XAuthLocation", |o, a| first(&mut o.xauth_location, a, text)),
 ];
 
-/// Spoken of what is not there (other users, PAM, X11, agents, names, tunnels), or of defences
+/// Spoken of what is not there (other users, PAM, names, tunnels), or of defences
 /// that one user's server does without.
 const IGNORED: &[&str] = &[
-    "AllowAgentForwarding",
     "AllowStreamLocalForwarding",
     "AuthorizedKeysCommandUser",
     "AuthorizedPrincipalsCommandUser",
@@ -154,10 +158,6 @@ const IGNORED: &[&str] = &[
     "UseDNS",
     "UsePAM",
     "UsePrivilegeSeparation",
-    "X11DisplayOffset",
-    "X11Forwarding",
-    "X11UseLocalhost",
-    "XAuthLocation",
 ];
 
 /// Who may log in, and as what: nothing of it may be passed over.
@@ -224,7 +224,11 @@ fn complaint(name: &str, word: &str) -> String {
         "ClientAliveInterval" | "LoginGraceTime" => "invalid time value.".to_owned(),
         "LogLevel" => format!("unsupported log level '{word}'"),
         "MaxStartups" => "Illegal MaxStartups spec.".to_owned(),
-        "ClientAliveCountMax" | "MaxAuthTries" | "MaxSessions" | "RequiredRSASize" => {
+        "ClientAliveCountMax"
+        | "MaxAuthTries"
+        | "MaxSessions"
+        | "RequiredRSASize"
+        | "X11DisplayOffset" => {
             format!("integer value {}.", values::number(word).err().unwrap_or("invalid"))
         }
         _ => format!("unsupported option \"{word}\"."),

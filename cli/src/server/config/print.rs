@@ -34,6 +34,17 @@ impl Settings {
         }
     }
 
+    fn print_forwarding(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = |name: &str, value: &dyn Display| writeln!(f, "{name} {value}");
+        line("allowagentforwarding", &flag(self.allow_agent_forwarding))?;
+        line("disableforwarding", &flag(self.disable_forwarding))?;
+        line("x11forwarding", &flag(self.x11_forwarding))?;
+        line("x11displayoffset", &self.x11_display_offset)?;
+        line("x11uselocalhost", &flag(self.x11_use_localhost))?;
+        line("xauthlocation", &self.xauth_location)?;
+        Ok(())
+    }
+
     fn print_lists(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (host, port) in &self.listen_addresses {
             match port {
@@ -122,6 +133,7 @@ impl Display for Settings {
         line("loglevel", &format!("{:?}", self.log_level).to_uppercase())?;
         line("pidfile", &path(self.pid_file.as_ref()))?;
         line("forcecommand", &self.force_command.as_deref().unwrap_or("none"))?;
+        self.print_forwarding(f)?;
         self.print_lists(f)
     }
 }

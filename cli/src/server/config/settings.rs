@@ -9,7 +9,7 @@ use crate::log::Level;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::time::Duration;
-use tssh_forward::core::policy::{PermitOpen, Policy};
+use tssh_forward::core::policy::{PermitOpen, Policy, X11Policy};
 use tssh_transport::Side;
 use tssh_transport::algorithms::{Algorithms, COMPRESSION_OFF};
 use tssh_transport::kex::rekey::RekeyLimits;
@@ -27,6 +27,9 @@ const MAX_STARTUPS: MaxStartups = MaxStartups { start: 10, rate: 30, full: 100 }
 const MAX_SESSIONS: u32 = 10;
 const RSA_BITS_MIN: u32 = 1024;
 const ALIVE_COUNT_MAX: u32 = 3;
+const X11_DISPLAY_OFFSET: u32 = 10;
+/// Where Debian and most others have it.
+const XAUTH: &str = "/usr/bin/xauth";
 
 /// The settings of one server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +51,12 @@ pub struct Settings {
     pub allow_tcp_forwarding: Forwarding,
     pub permit_open: PermitOpen,
     pub gateway_ports: String,
+    pub allow_agent_forwarding: bool,
+    pub x11_forwarding: bool,
+    pub x11_display_offset: u32,
+    pub x11_use_localhost: bool,
+    pub xauth_location: String,
+    pub disable_forwarding: bool,
     pub accept_env: Vec<String>,
     pub set_env: Vec<(String, String)>,
     pub permit_tty: bool,
@@ -107,6 +116,12 @@ impl Settings {
             allow_tcp_forwarding: forwarding,
             permit_open: options.permit_open.unwrap_or(PermitOpen::Any),
             gateway_ports: options.gateway_ports.unwrap_or_else(|| "no".to_owned()),
+            allow_agent_forwarding: options.allow_agent_forwarding.unwrap_or(true),
+            x11_forwarding: options.x11_forwarding.unwrap_or(false),
+            x11_display_offset: options.x11_display_offset.unwrap_or(X11_DISPLAY_OFFSET),
+            x11_use_localhost: options.x11_use_localhost.unwrap_or(true),
+            xauth_location: options.xauth_location.unwrap_or_else(|| XAUTH.to_owned()),
+            disable_forwarding: options.disable_forwarding.unwrap_or(false),
             accept_env: options.accept_env,
             set_env: options.set_env.unwrap_or_default(),
             permit_tty: options.permit_tty.unwrap_or(true),
@@ -168,7 +183,19 @@ impl Settings {
     #[must_use]
     pub fn forwarding(&self) -> Policy {
         let tcp_local = matches!(self.allow_tcp_forwarding, Forwarding::Yes | Forwarding::Local);
-        Policy { tcp_local, permit_open: self.permit_open.clone(), ..Policy::server() }
+        let x11 = X11Policy {
+            display_offset: self.x11_display_offset,
+            use_localhost: self.x11_use_localhost,
+            xauth: self.xauth_location.clone(),
+        };
+        let enabled = !self.disable_forwarding;
+        Policy {
+            tcp_local,
+            permit_open: self.permit_open.clone(),
+            agent: self.allow_agent_forwarding && enabled,
+            x11: (self.x11_forwarding && enabled).then_some(x11),
+            ..Policy::server()
+        }
     }
 
     /// Where this user's keys are looked up: `%h` is the home directory, `%u` the name, and a

@@ -141,7 +141,6 @@ fn what_has_no_meaning_here_is_accepted() {
         "UsePAM yes",
         "UseDNS no",
         "PrintMotd no",
-        "X11Forwarding yes",
         "PerSourcePenalties no",
         "PermitEmptyPasswords no",
         "ChrootDirectory none",

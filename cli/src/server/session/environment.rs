@@ -17,6 +17,10 @@ pub struct Variables<'a> {
     pub terminal: Option<(&'a str, &'a Path)>,
     /// What the client asked for where a forced command runs instead.
     pub original: Option<&'a OsStr>,
+    /// What DISPLAY is to be.
+    pub display: Option<&'a str>,
+    /// What SSH_AUTH_SOCK is to be.
+    pub agent: Option<&'a Path>,
     /// The rest.
     pub around: Surroundings<'a>,
 }
@@ -48,6 +52,12 @@ impl Variables<'_> {
             if !term.is_empty() {
                 set("TERM", OsStr::new(term));
             }
+        }
+        if let Some(display) = self.display {
+            set("DISPLAY", display.as_ref());
+        }
+        if let Some(agent) = self.agent {
+            set("SSH_AUTH_SOCK", agent.as_os_str());
         }
         if let Some(original) = self.original {
             set("SSH_ORIGINAL_COMMAND", original);

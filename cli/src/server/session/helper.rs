@@ -6,8 +6,10 @@
 //!
 //! 1. a session of its own, with its standard input as controlling terminal if it has one;
 //! 2. the limit on open files that tsshd was started with;
-//! 3. the home directory.
+//! 3. the home directory;
+//! 4. the cookie of the X display, where one is forwarded.
 
+use super::display::{XAUTH_INPUT_VARIABLE, XAUTH_VARIABLE, tell_xauth};
 use crate::exit::os_words;
 use rustix::process::{Resource, Rlimit, getrlimit, ioctl_tiocsctty, setrlimit, setsid};
 use std::ffi::{OsStr, OsString};
@@ -87,7 +89,15 @@ impl Order {
             let why = os_words(&error);
             crate::log::show(format_args!("Could not chdir to home directory {home}: {why}\n"));
         }
+        let told = [XAUTH_VARIABLE, XAUTH_INPUT_VARIABLE].map(std::env::var_os);
+        if let [Some(xauth), Some(input)] = told
+            && let Err(why) = tell_xauth(&xauth, &input.to_string_lossy(), None)
+        {
+            let xauth = xauth.to_string_lossy();
+            crate::log::show(format_args!("{xauth}: {why}\n"));
+        }
         let mut shell = Command::new(&self.program);
+        shell.env_remove(XAUTH_VARIABLE).env_remove(XAUTH_INPUT_VARIABLE);
         let error = shell.arg0(&self.name).args(&self.arguments).exec();
         complain(self.program.as_os_str(), &error)
     }

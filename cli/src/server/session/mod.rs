@@ -1,6 +1,8 @@
 //! Session channels: a shell, a command or a subsystem, on pipes or on a terminal, RFC 4254
 //! section 6.
 
+pub mod agent;
+pub mod display;
 pub mod environment;
 pub mod helper;
 mod modes;
@@ -15,6 +17,7 @@ use crate::account::Account;
 use crate::config::pattern;
 use crate::server::log;
 use crate::server::peer::Peer;
+use display::{StandIn, XAUTH_INPUT_VARIABLE, XAUTH_VARIABLE};
 use environment::Variables;
 use helper::Order;
 use process::Running;
@@ -96,6 +99,8 @@ pub struct Session {
     process: Option<Running>,
     started: bool,
     forced: bool,
+    display: Option<StandIn>,
+    agent: Option<PathBuf>,
 }
 
 /// What a session needs to know of its surroundings.
@@ -130,6 +135,27 @@ impl Session {
             _ => false,
         };
         Outcome::Reply(done)
+    }
+
+    /// Whether forwards may still be asked for: the program gets to know of them when it starts.
+    #[must_use]
+    pub const fn awaits_program(&self) -> bool {
+        !self.started
+    }
+
+    /// The program will find its display there; false where it has one.
+    pub fn set_display(&mut self, open: impl FnOnce() -> Option<StandIn>) -> bool {
+        if self.display.is_some() {
+            log::debug("X11 display already set.");
+            return false;
+        }
+        self.display = open();
+        self.display.is_some()
+    }
+
+    /// The program will find its agent there.
+    pub fn set_agent(&mut self, socket: PathBuf) {
+        self.agent = Some(socket);
     }
 
     /// The terminal's name without `/dev/`, if there is one.
@@ -258,9 +284,17 @@ impl Session {
             of_client: &self.environment,
             terminal: self.pty.as_ref().map(|pty| (pty.term.as_str(), pty.path.as_path())),
             original: original.as_deref().map(OsStr::from_bytes),
+            display: self.display.as_ref().map(StandIn::name),
+            agent: self.agent.as_deref(),
             around,
         };
-        command.env_clear().envs(variables.all());
+        let variables = variables.all();
+        // What is for the helper comes from here alone, whatever a client may set.
+        command.env_clear().envs(variables.iter().map(|(name, value)| (name, value)));
+        command.env_remove(XAUTH_VARIABLE).env_remove(XAUTH_INPUT_VARIABLE);
+        if let Some(display) = &mut self.display {
+            command.envs(display.started(&variables));
+        }
         match &mut self.pty {
             Some(pty) => on_terminal(command, pty),
             None => on_pipes(command),

@@ -56,6 +56,8 @@ fn a_client_sets_only_what_is_listed_and_never_what_the_server_sets() {
         of_client: &session.environment,
         terminal: Some(("vt100", "/dev/pts/9".as_ref())),
         original: Some(OsStr::new("ls")),
+        display: Some("localhost:10.0"),
+        agent: Some("/a/agent".as_ref()),
         around,
     };
     let map: std::collections::BTreeMap<_, _> = variables.all().into_iter().collect();
@@ -63,6 +65,10 @@ fn a_client_sets_only_what_is_listed_and_never_what_the_server_sets() {
     assert_eq!((value("USER"), value("LC_ALL")), (Some("u"), Some("C")));
     assert_eq!((value("TERM"), value("SSH_TTY")), (Some("vt100"), Some("/dev/pts/9")));
     assert_eq!((value("FIXED"), value("SSH_ORIGINAL_COMMAND")), (Some("1"), Some("ls")));
+    assert_eq!(
+        (value("DISPLAY"), value("SSH_AUTH_SOCK")),
+        (Some("localhost:10.0"), Some("/a/agent"))
+    );
     assert_eq!(value("SSH_CLIENT"), Some("UNKNOWN 65535 65535"));
     assert_eq!((value("HOME"), value("LD_PRELOAD")), (Some("/home/u"), None));
 }
