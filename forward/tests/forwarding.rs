@@ -211,6 +211,7 @@ async fn an_unknown_name_is_told_in_the_words_of_the_resolver() {
     assert!(known.contains(&text), "{text}");
 }
 
+/// S47: a target that listens on one family only is found.
 #[tokio::test]
 async fn every_address_of_a_name_is_tried() {
     let (mut client, _server) = pair().await;

@@ -15,6 +15,7 @@
 //! | [`xserver`] | a real X server without a screen |
 //! | [`sim`] | a client and a server in one process, in virtual time, under seeded faults |
 //! | [`citations`], [`source`] | RFC sentences quoted in the sources; the house rules |
+//! | [`marks`] | which test shows which numbered item of forwarding |
 //! | [`skip`] | how a test says that it could not run |
 
 #![forbid(unsafe_code)]
@@ -22,6 +23,7 @@
 
 pub mod chain;
 pub mod citations;
+pub mod marks;
 pub mod openssh;
 pub mod pattern;
 pub mod ports;

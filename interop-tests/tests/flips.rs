@@ -174,7 +174,7 @@ fn rule(error: &Error) -> String {
     }
 }
 
-/// Flips every bit of one handshake and cuts it everywhere; counts what each came to.
+/// S20: flips every bit of one handshake and cuts it everywhere; counts what each came to.
 fn try_all(name: &str, counts: &mut BTreeMap<String, usize>) {
     let text = fs::read_to_string(folder().join(format!("{name}.txt"))).unwrap();
     let transcript = Transcript::parse(&text).unwrap();

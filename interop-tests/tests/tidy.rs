@@ -323,3 +323,8 @@ fn every_dependency_has_its_reason() {
     });
     none(&gone.collect::<Vec<_>>());
 }
+
+#[test]
+fn every_item_of_forwarding_is_shown_or_has_a_reason() {
+    none(&tssh_interop_tests::marks::faults());
+}

@@ -105,6 +105,7 @@ fn number(text: &str) -> Option<u16> {
 mod tests {
     use super::Services;
 
+    /// S17: the built-in table.
     #[test]
     fn well_known_names_resolve_without_a_services_file() {
         let none = Services::default();

@@ -231,7 +231,7 @@ fn data_after_eof_ends_the_connection_and_a_second_eof_says_nothing() {
     }
 }
 
-/// S65: what a server opens without having been asked goes nowhere: agents (CVE-2023-38408),
+/// S36, S65: what a server opens without having been asked goes nowhere: agents (CVE-2023-38408),
 /// displays, ports of ours, and channels that only clients open.
 #[test]
 fn cve_2023_38408_a_client_refuses_every_channel_that_it_did_not_ask_for() {

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod local;
 mod many;
 mod measured;
 mod support;
