@@ -103,7 +103,7 @@ fn which_agent_is_forwarded() {
     assert_eq!(done.expect_code(0).text(), "[]\n");
 }
 
-/// The socket in the session is its user's alone.
+/// An agent that is named and not there: programs at the far end find none, and nothing else ends.
 #[test]
 fn an_agent_that_went_away_is_a_refused_channel() {
     if lacks_openssh("agent::an_agent_that_went_away_is_a_refused_channel") {

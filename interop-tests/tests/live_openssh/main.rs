@@ -25,4 +25,5 @@ mod shell;
 mod silence;
 mod support;
 mod termination;
+mod unasked;
 mod x11;
