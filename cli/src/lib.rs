@@ -37,6 +37,7 @@ pub mod identity;
 pub mod known_hosts;
 pub mod limits;
 pub mod log;
+pub mod open_files;
 pub mod prompt;
 pub mod proxy;
 pub mod query;

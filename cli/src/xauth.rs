@@ -30,7 +30,8 @@ pub enum Found {
 /// Why it could not be run or did not do it, in a few words.
 pub async fn run(command: &mut Command, input: &str) -> Result<Zeroizing<Vec<u8>>, String> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.kill_on_drop(true).spawn().map_err(|error| os_words(&error))?;
+    let child = crate::open_files::as_before(|| command.kill_on_drop(true).spawn());
+    let mut child = child.map_err(|error| os_words(&error))?;
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
     let work = async {
         if let Some(mut stdin) = stdin {

@@ -165,6 +165,8 @@ impl Client {
         };
         let host = &self.settings.host_name;
         log::verbose(format_args!("Authenticated to {host} ({way}) using \"{method}\"."));
+        // The programs that come before the login have been started by now.
+        crate::open_files::raise();
         self.start_forwards(control);
         if self.forwards_pending == 0 {
             self.open_session(control);

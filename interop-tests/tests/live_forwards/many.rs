@@ -1,6 +1,8 @@
 //! Thousands of connections through one SSH connection: all at once, and one after the other.
 
-use crate::support::{Holder, Pair, each_pair};
+use crate::support::{Holder, Pair, STRICT, each_pair};
+use std::io::{Read, Write};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -10,8 +12,9 @@ use tokio::task::JoinSet;
 use tssh_interop_tests::openssh::Server;
 use tssh_interop_tests::pattern::Pattern;
 use tssh_interop_tests::ports::free_port;
-use tssh_interop_tests::process::{PATIENCE, Usage, raise_open_files};
+use tssh_interop_tests::process::{PATIENCE, Process, Usage, raise_open_files};
 use tssh_interop_tests::toys::{Service, Toy};
+use tssh_interop_tests::tssh::client_command;
 
 /// Connections that are open at the same moment.
 const AT_ONCE: usize = 5000;
@@ -26,6 +29,7 @@ const SLACK_KIB: u64 = 8 * 1024;
 
 each_pair! {
     five_thousand_at_once: TsshSshd SshTsshd TsshTsshd;
+    more_than_the_soft_limit: TsshSshd;
 }
 
 /// S14: 5,000 channels are open at once and all echo; 10,000 connections later, descriptors and
@@ -65,6 +69,40 @@ fn five_thousand_at_once(pair: Pair) {
         assert!(!ours || after.resident_kib <= most, "{pair:?}: {before:?} {after:?}");
     }
     holder.finish();
+}
+
+/// A soft limit that a shell may have set, and that a client without forwards is far below.
+const SOFT_LIMIT: &str = "40";
+
+/// The client may open as many files as the hard limit lets it; the programs that it runs get what
+/// it was started with.
+fn more_than_the_soft_limit(pair: Pair) {
+    // ssh stays within the soft limit.
+    if !pair.client_is_ours() {
+        return;
+    }
+    let (server, echo, port) = (pair.server(&[]), Service::start(Toy::Echo), free_port());
+    let forward = format!("-L{port}:127.0.0.1:{}", echo.port());
+    let limited = |options: &[&str], command: &[&str]| {
+        let line = client_command(&pair.client(), &server, options, command);
+        let mut shell = Command::new("sh");
+        let script = format!("ulimit -S -n {SOFT_LIMIT}; exec \"$0\" \"$@\"");
+        shell.args(["-c", &script]).arg(line.get_program()).args(line.get_args());
+        shell.env("HOME", server.folder().path()).env_remove("SSH_AUTH_SOCK");
+        Process::spawn(&mut shell)
+    };
+    let mut client = limited(&[&forward, STRICT], &["echo ready; cat"]);
+    assert!(client.stdout.wait_for("ready", PATIENCE), "{}", client.output());
+    let mut streams: Vec<_> = (0..AT_A_TIME).map(|_| crate::support::connect(port)).collect();
+    for stream in &mut streams {
+        stream.write_all(b"x").expect("send");
+        stream.read_exact(&mut [0]).expect("hear the echo");
+    }
+    drop(streams);
+    client.finish(PATIENCE).expect_code(0);
+    let shown = "-oProxyCommand=sh -c 'echo limit $(ulimit -S -n) >&2'";
+    let done = limited(&[shown], &["true"]).finish(PATIENCE);
+    done.expect_code(255).expect_stderr(&format!("limit {SOFT_LIMIT}\n"));
 }
 
 fn usage(holder: &Holder, server: &Server) -> (Usage, Usage) {
