@@ -4,6 +4,8 @@
 //! and the first word that is neither begins the command. Every option of ssh is a short one;
 //! what tssh adds is long, so no host name is ever taken for a command.
 
+mod completions;
+mod manual;
 mod options;
 
 use crate::account::Account;
@@ -12,19 +14,19 @@ use crate::config::{Facts, Options};
 use crate::exit::{Fatal, Result};
 use std::path::PathBuf;
 
-pub use options::{HELP, USAGE, VERSION};
+pub use options::{USAGE, VERSION, help};
 
 /// What the command line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Invocation {
-    /// `--help`: print [`HELP`].
+    /// `--help`: print [`help`].
     Help,
     /// `-V`: print [`VERSION`] to standard error, as ssh does.
     VersionToStderr,
     /// `--version`: print it to standard output.
     Version,
-    /// `-Q`: print this list.
-    Query(String),
+    /// `-Q`, `--man` and `--completions`: print this.
+    Print(String),
     /// `--demo`: the built-in demonstration.
     Demo,
     /// Connect.
@@ -54,6 +56,8 @@ pub struct Arguments {
     pub no_wait: bool,
     /// `-G`: print the settings instead of connecting.
     pub print_config: bool,
+    /// `-y`: messages to syslog.
+    pub syslog: bool,
 }
 
 /// The state of reading.
@@ -68,6 +72,7 @@ struct Parser<'a> {
     one_shot: bool,
     no_wait: bool,
     print_config: bool,
+    syslog: bool,
     /// What ends the reading, such as `-V`.
     early: Option<Invocation>,
 }
@@ -88,6 +93,7 @@ pub fn parse(words: &[String], account: &Account) -> Result<Invocation> {
         one_shot: false,
         no_wait: false,
         print_config: false,
+        syslog: false,
         early: None,
     };
     let command = parser.words(words)?;
@@ -106,6 +112,7 @@ pub fn parse(words: &[String], account: &Account) -> Result<Invocation> {
         one_shot: parser.one_shot,
         no_wait: parser.no_wait,
         print_config: parser.print_config,
+        syslog: parser.syslog,
     })))
 }
 
@@ -147,12 +154,15 @@ impl Parser<'_> {
     /// One word of options: a long one, or a cluster of short ones.
     fn option_word(&mut self, word: &str, words: &[String], at: &mut usize) -> Result<()> {
         if let Some(long) = word.strip_prefix("--") {
-            return self.long(long);
+            return self.long(long, words, at);
         }
         for (i, letter) in word.char_indices().skip(1) {
             let row = options::find(letter)
                 .ok_or_else(|| Fatal::usage(format!("unknown option -- {letter}\n{USAGE}")))?;
-            if !row.value {
+            if let Some(reason) = row.refused {
+                return Err(refused(row, reason));
+            }
+            if row.value.is_empty() {
                 self.flag(letter)?;
                 continue;
             }
@@ -170,7 +180,21 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn long(&mut self, long: &str) -> Result<()> {
+    fn long(&mut self, long: &str, words: &[String], at: &mut usize) -> Result<()> {
+        let (name, attached) = match long.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (long, None),
+        };
+        if name == "completions" || name == "man" {
+            let value = attached.or_else(|| {
+                *at += 1;
+                words.get(*at - 1).map(String::as_str)
+            });
+            let value = value.unwrap_or_default();
+            let print = if name == "man" { manual::page } else { completions::script };
+            self.early = Some(Invocation::Print(print(value)?));
+            return Ok(());
+        }
         match long {
             "one-shot" => self.one_shot = true,
             "no-wait" => self.no_wait = true,
@@ -197,7 +221,6 @@ impl Parser<'_> {
         use crate::config::options::{AddressFamily, ForwardAgent, RequestTty, SessionType};
         let o = &mut self.options;
         match letter {
-            '1' => return Err(Fatal::usage("SSH protocol v.1 is no longer supported")),
             '4' => o.address_family = Some(AddressFamily::Inet),
             '6' => o.address_family = Some(AddressFamily::Inet6),
             'C' => o.compression = Some(true),
@@ -235,10 +258,9 @@ impl Parser<'_> {
                 }
             }
             'x' => o.forward_x11 = Some(false),
-            // What they ask for is so already: no GSSAPI delegation, protocol 2, messages to
-            // standard error.
-            '2' | 'k' | 'y' => {}
-            other => return Err(not_built(other)),
+            'y' => self.syslog = true,
+            // What they ask for is so already: protocol 2, no GSSAPI delegation.
+            _ => {}
         }
         Ok(())
     }
@@ -250,6 +272,7 @@ impl Parser<'_> {
             field.get_or_insert_with(|| value.to_owned());
         };
         match letter {
+            'B' => o.bind_interface = Some(value.to_owned()),
             'b' => o.bind_address = Some(value.to_owned()),
             'c' if !valid(Kind::Cipher, value) => {
                 return Err(Fatal::usage(format!("Unknown cipher type '{value}'")));
@@ -284,13 +307,13 @@ impl Parser<'_> {
             }
             'o' => self.option(value)?,
             'P' => first(&mut o.tag),
-            'Q' => self.early = Some(Invocation::Query(crate::query::answer(value)?)),
+            'Q' => self.early = Some(Invocation::Print(crate::query::answer(value)?)),
             'p' => {
                 let port = crate::forwards::port(value)
                     .ok_or_else(|| Fatal::usage(format!("Bad port '{value}'")))?;
                 o.port.get_or_insert(port);
             }
-            other => return Err(not_built(other)),
+            _ => {}
         }
         Ok(())
     }
@@ -444,9 +467,11 @@ fn hint(spec: &str) -> Option<&'static str> {
     }
 }
 
-fn not_built(letter: char) -> Fatal {
-    let what = options::find(letter).map_or("", |row| row.what);
-    Fatal::usage(format!("option -{letter} ({what}) is not supported by tssh yet"))
+fn refused(row: &options::Row, reason: &str) -> Fatal {
+    Fatal::usage(match row.letter {
+        '1' => reason.to_owned(),
+        letter => format!("option -{letter} ({}): {reason}", row.what),
+    })
 }
 
 #[cfg(test)]

@@ -131,6 +131,10 @@ async fn one(
     }
     .map_err(words)?;
     socket.set_keepalive(settings.tcp_keep_alive).map_err(words)?;
+    if let Some(interface) = &settings.bind_interface {
+        let bound = socket.bind_device(Some(interface.as_bytes()));
+        bound.map_err(|error| format!("bind interface {interface}: {}", os_words(&error)))?;
+    }
     if let Some(bind) = &settings.bind_address {
         let from = bind_address(bind, address).await?;
         let bound = socket.bind(SocketAddr::new(from, 0));

@@ -6,6 +6,7 @@ use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -95,6 +96,50 @@ impl Level {
 
 static LEVEL: AtomicU8 = AtomicU8::new(Level::Info as u8);
 static FILE: Mutex<Option<File>> = Mutex::new(None);
+static SYSLOG: Mutex<Option<(UnixDatagram, u32)>> = Mutex::new(None);
+
+/// Where the system's log listens.
+pub const SYSLOG_PATH: &str = "/dev/log";
+/// The facilities of `SyslogFacility` and their numbers, RFC 5424 section 6.2.1.
+pub const FACILITIES: &[(&str, u32)] = &[
+    ("DAEMON", 3),
+    ("USER", 1),
+    ("AUTH", 4),
+    ("AUTHPRIV", 10),
+    ("LOCAL0", 16),
+    ("LOCAL1", 17),
+    ("LOCAL2", 18),
+    ("LOCAL3", 19),
+    ("LOCAL4", 20),
+    ("LOCAL5", 21),
+    ("LOCAL6", 22),
+    ("LOCAL7", 23),
+];
+
+/// Sends every message to the system's log from now on; an unknown facility is `USER`. Without a
+/// system log, messages go on to where they went.
+pub fn use_syslog(facility: &str) {
+    let known = FACILITIES.iter().find(|(name, _)| *name == facility);
+    let number = known.map_or(1, |(_, number)| *number);
+    let Ok(socket) = UnixDatagram::unbound() else { return };
+    // A log that does not keep up must not stop us.
+    if socket.connect(SYSLOG_PATH).is_ok() && socket.set_nonblocking(true).is_ok() {
+        *SYSLOG.lock().unwrap_or_else(PoisonError::into_inner) = Some((socket, number));
+    }
+}
+
+/// A line for the system's log, RFC 3164 without a time, which the log adds.
+#[must_use]
+pub fn syslog_line(level: Level, facility: u32, program: &str, line: &str) -> String {
+    let (severity, prefix) = match level {
+        Level::Quiet | Level::Fatal => (2, "fatal: "),
+        Level::Error => (3, "error: "),
+        Level::Info | Level::Verbose => (6, ""),
+        level => (7, level.prefix()),
+    };
+    let (priority, pid) = ((facility << 3) | severity, std::process::id());
+    format!("<{priority}>{program}[{pid}]: {prefix}{line}")
+}
 
 /// Sets the level from now on.
 pub fn set_level(level: Level) {
@@ -130,6 +175,15 @@ pub fn enabled(level: Level) -> bool {
 /// One message; newlines within it start new lines of the same level.
 pub fn write(level: Level, message: impl fmt::Display) {
     if !enabled(level) {
+        return;
+    }
+    if let Some((socket, facility)) = SYSLOG.lock().unwrap_or_else(PoisonError::into_inner).as_ref()
+    {
+        for line in message.to_string().lines() {
+            let line = printable(line.as_bytes(), LINE_BYTES_MAX);
+            // Nobody is left to tell.
+            let _ = socket.send(syslog_line(level, *facility, "tssh", &line).as_bytes());
+        }
         return;
     }
     let mut text = String::new();

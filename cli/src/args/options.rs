@@ -1,72 +1,189 @@
-//! The table of ssh's options, and the help text.
+//! The table of options: what reads the command line, prints `--help`, completes words in the
+//! shell and writes the manual page.
 
-/// One short option.
+/// What an option is about; the groups of `--help`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Where to log in, and as whom.
+    Login,
+    /// What is carried inside the connection.
+    Forwarding,
+    /// The remote command and its terminal.
+    Session,
+    /// Several sessions in one connection.
+    Sharing,
+    /// Ciphers and the like.
+    Algorithms,
+    /// What is said, and where.
+    Messages,
+}
+
+impl Group {
+    /// All of them with their headings, in the order of `--help`.
+    pub const ALL: [(Self, &'static str); 6] = [
+        (Self::Login, "destination and login"),
+        (Self::Forwarding, "forwarding"),
+        (Self::Session, "session"),
+        (Self::Sharing, "connection sharing"),
+        (Self::Algorithms, "algorithms"),
+        (Self::Messages, "messages and information"),
+    ];
+}
+
+/// One option of ssh: a letter.
 pub struct Row {
     /// Its letter.
     pub letter: char,
-    /// Whether a value follows.
-    pub value: bool,
-    /// What it is about, in a few words.
+    /// What follows it; empty where nothing does.
+    pub value: &'static str,
+    /// What it does, in a few words.
     pub what: &'static str,
+    /// Where it stands in the help.
+    pub group: Group,
+    /// Why it is refused, where it is.
+    pub refused: Option<&'static str>,
 }
 
-const fn flag(letter: char, what: &'static str) -> Row {
-    Row { letter, value: false, what }
+/// One option of tssh's own: a word.
+pub struct Long {
+    /// Its name without the dashes.
+    pub name: &'static str,
+    /// What follows it; empty where nothing does.
+    pub value: &'static str,
+    /// What it does, in a few words.
+    pub what: &'static str,
+    /// Where it stands in the help.
+    pub group: Group,
 }
 
-const fn value(letter: char, what: &'static str) -> Row {
-    Row { letter, value: true, what }
+use Group::{Algorithms, Forwarding, Login, Messages, Session, Sharing};
+
+const fn flag(letter: char, group: Group, what: &'static str) -> Row {
+    Row { letter, value: "", what, group, refused: None }
 }
+
+const fn value(letter: char, value: &'static str, group: Group, what: &'static str) -> Row {
+    Row { letter, value, what, group, refused: None }
+}
+
+const fn refused(row: Row, reason: &'static str) -> Row {
+    Row { refused: Some(reason), ..row }
+}
+
+const NOT_YET: &str = "not supported by tssh yet";
 
 /// Every option of OpenSSH 9 and 10.
-static OPTIONS: &[Row] = &[
-    flag('1', "protocol 1"),
-    flag('2', "protocol 2"),
-    flag('4', "IPv4 only"),
-    flag('6', "IPv6 only"),
-    flag('A', "agent forwarding"),
-    flag('a', "no agent forwarding"),
-    value('B', "bind to an interface"),
-    value('b', "bind address"),
-    flag('C', "compression"),
-    value('c', "ciphers"),
-    value('D', "dynamic forwarding"),
-    value('E', "log file"),
-    value('e', "escape character"),
-    value('F', "configuration file"),
-    flag('f', "go to the background"),
-    flag('G', "print the configuration"),
-    flag('g', "remote hosts may use forwarded ports"),
-    value('I', "PKCS#11 library"),
-    value('i', "identity file"),
-    value('J', "jump host"),
-    flag('K', "GSSAPI delegation"),
-    flag('k', "no GSSAPI delegation"),
-    value('L', "local forwarding"),
-    value('l', "login name"),
-    flag('M', "connection sharing"),
-    value('m', "MACs"),
-    flag('N', "no command"),
-    flag('n', "no standard input"),
-    value('O', "command for a shared connection"),
-    value('o', "configuration option"),
-    value('P', "tag"),
-    value('p', "port"),
-    value('Q', "query of algorithms"),
-    flag('q', "quiet"),
-    value('R', "remote forwarding"),
-    value('S', "socket of a shared connection"),
-    flag('s', "subsystem"),
-    flag('T', "no terminal"),
-    flag('t', "terminal"),
-    flag('V', "version"),
-    flag('v', "verbose"),
-    value('W', "forwarding of standard input and output"),
-    value('w', "tunnel device"),
-    flag('X', "X11 forwarding"),
-    flag('x', "no X11 forwarding"),
-    flag('Y', "trusted X11 forwarding"),
-    flag('y', "messages to syslog"),
+pub static OPTIONS: &[Row] = &[
+    refused(flag('1', Login, "protocol 1"), "SSH protocol v.1 is no longer supported"),
+    flag('2', Login, "protocol 2, the only one there is"),
+    flag('4', Login, "IPv4 only"),
+    flag('6', Login, "IPv6 only"),
+    flag('A', Forwarding, "forward the agent"),
+    flag('a', Forwarding, "do not forward the agent"),
+    value('B', "interface", Login, "network interface to connect from"),
+    value('b', "address", Login, "local address to connect from"),
+    flag('C', Session, "compression"),
+    value('c', "ciphers", Algorithms, "ciphers to offer"),
+    refused(value('D', "[bind:]port", Forwarding, "SOCKS proxy on a port here"), NOT_YET),
+    value('E', "file", Messages, "append messages to a file"),
+    value('e', "char", Session, "escape character, \"none\" for none"),
+    value('F', "file", Login, "configuration file, \"none\" for none"),
+    flag('f', Session, "to the background once logged in and all forwards stand"),
+    flag('G', Messages, "print the settings for a host"),
+    flag('g', Forwarding, "let other hosts use the forwarded ports"),
+    refused(
+        value('I', "library", Login, "keys of a PKCS#11 token"),
+        "tssh is built without PKCS#11; an agent can hold such keys",
+    ),
+    value('i', "file", Login, "private key"),
+    value('J', "host[,host]", Login, "by way of these machines"),
+    refused(flag('K', Login, "GSSAPI login and delegation"), "tssh is built without GSSAPI"),
+    flag('k', Login, "no GSSAPI delegation, which tssh never does"),
+    value(
+        'L',
+        "[bind:]port:host:hostport",
+        Forwarding,
+        "connections to the port here reach host:hostport from there",
+    ),
+    value('l', "user", Login, "user name there"),
+    refused(flag('M', Sharing, "be the master of a shared connection"), NOT_YET),
+    value('m', "MACs", Algorithms, "MACs to offer"),
+    flag('N', Session, "no command: forward ports only"),
+    flag('n', Session, "no standard input"),
+    refused(value('O', "command", Sharing, "ask the master of a shared connection"), NOT_YET),
+    value('o', "'Key value'", Login, "any line of ssh_config(5)"),
+    value('P', "tag", Login, "tag for the conditions of Match tagged"),
+    value('p', "port", Login, "port of the server"),
+    value(
+        'Q',
+        "list",
+        Algorithms,
+        "print a list of algorithms, \"help\" for which lists there are",
+    ),
+    flag('q', Messages, "say nothing"),
+    refused(
+        value(
+            'R',
+            "[bind:]port:host:hostport",
+            Forwarding,
+            "connections to the port there reach host:hostport from here",
+        ),
+        NOT_YET,
+    ),
+    refused(value('S', "path", Sharing, "socket of a shared connection"), NOT_YET),
+    flag('s', Session, "the command is a subsystem"),
+    flag('T', Session, "no terminal"),
+    flag('t', Session, "terminal; twice even without one here"),
+    flag('V', Messages, "version, to standard error"),
+    flag('v', Messages, "say what happens; up to three times"),
+    refused(
+        value('W', "host:port", Forwarding, "standard input and output reach host:port"),
+        NOT_YET,
+    ),
+    refused(
+        value('w', "tun[:tun]", Forwarding, "tunnel device"),
+        "tssh has no tunnel devices: forward ports instead",
+    ),
+    flag('X', Forwarding, "forward X11"),
+    flag('x', Forwarding, "do not forward X11"),
+    flag('Y', Forwarding, "forward X11 for trusted programs"),
+    flag('y', Messages, "messages to syslog"),
+];
+
+/// Every option that ssh does not have.
+pub static LONG: &[Long] = &[
+    Long {
+        name: "one-shot",
+        value: "",
+        what: "forward one connection, then end (no command)",
+        group: Forwarding,
+    },
+    Long {
+        name: "no-wait",
+        value: "",
+        what: "end with the command, whatever is still forwarded",
+        group: Forwarding,
+    },
+    Long {
+        name: "demo",
+        value: "",
+        what: "show a forwarded port at work; needs no server and no network",
+        group: Messages,
+    },
+    Long { name: "help", value: "", what: "this text", group: Messages },
+    Long { name: "version", value: "", what: "version, to standard output", group: Messages },
+    Long {
+        name: "completions",
+        value: "shell",
+        what: "print completions for bash, zsh or fish",
+        group: Messages,
+    },
+    Long {
+        name: "man",
+        value: "page",
+        what: "print a manual page: tssh, tsshd or tssh_config",
+        group: Messages,
+    },
 ];
 
 /// Looks an option up.
@@ -79,50 +196,21 @@ pub const VERSION: &str = concat!("tssh_", env!("CARGO_PKG_VERSION"));
 
 /// What a bad command line is answered with.
 pub const USAGE: &str = "\
-usage: tssh [-46AaCfGgkNnqsTtVvXxY] [-b bind_address] [-c cipher_spec] [-E log_file]
-            [-e escape_char] [-F configfile] [-i identity_file]
-            [-J destination] [-L address] [-l login_name] [-m mac_spec]
-            [-o option] [-p port]
+usage: tssh [-246AaCfGgkNnqsTtVvXxYy] [-B bind_interface] [-b bind_address]
+            [-c cipher_spec] [-E log_file] [-e escape_char] [-F configfile]
+            [-i identity_file] [-J destination] [-L address] [-l login_name]
+            [-m mac_spec] [-o option] [-P tag] [-p port] [-Q query_option]
             destination [command [argument ...]]
-       tssh --help | --version | --demo";
+       tssh --help | --version | --demo | --completions shell | --man page";
 
-/// The text of `--help`.
-pub const HELP: &str = "\
+const USES: &str = "\
 tssh: an SSH client. The short options are those of ssh(1).
 
 usage: tssh [options] [user@]host [command [argument ...]]
        tssh [options] ssh://[user@]host[:port] [command [argument ...]]
-       tssh --demo       show a forwarded port at work; needs no server and no network
+";
 
-forwarding
-  -L [bind:]port:host:hostport   connections to the port here reach host:hostport from there
-  -N              no command: forward ports only
-  -f              to the background once logged in and all forwards stand
-  -g              let other hosts use the forwarded ports
-  -A, -a          with, without the agent
-  -X, -x          with, without X11             -Y          with X11, programs trusted
-  --one-shot      forward one connection, then end (no command)
-  --no-wait       end with the command, whatever is still forwarded
-
-destination and login
-  -p port         port of the server            -l user     user name there
-  -i file         private key                   -b address  local address to connect from
-  -J host[,host]  by way of these machines
-  -4, -6          IPv4 or IPv6 only             -F file     configuration file (\"none\" for none)
-  -o 'Key value'  any line of ssh_config(5)     -G          print the settings for a host
-
-session
-  -t, -T          with, without a terminal      -n          no standard input
-  -s              the command is a subsystem    -e char     escape character (\"none\" for none)
-  -C              compression
-
-messages
-  -v, -vv, -vvv   say what happens              -q          say nothing
-  -E file         messages to a file            -V          version
-
-  -Q list         algorithms there are (\"help\": which lists there are)
-  -c, -m          ciphers, MACs                 -k          accepted; already so
-
+const TERMS: &str = "
 terms
   forwarding          carrying a TCP connection inside the SSH connection
   listening side      where the forwarded port is opened
@@ -133,3 +221,95 @@ terms
   SSH server          what it logs in to
 
 Exit status: that of the remote command; 255 for a failure of tssh itself.";
+
+/// Command lines and what they do.
+pub const EXAMPLES: &[(&str, &str)] = &[
+    ("tssh host", "a shell"),
+    ("tssh -p 2222 user@host 'df -h'", "a command, on another port"),
+    ("tssh -NL 8080:localhost:80 host", "the host's web server at port 8080 here"),
+    ("tssh -J gate inner", "a machine behind another one"),
+    ("tssh -G host", "what the configuration says for a host"),
+];
+
+/// Columns that the options take before what is said about them.
+const OPTION_COLUMNS: usize = 33;
+
+/// The text of `--help`, from the tables.
+#[must_use]
+pub fn help() -> String {
+    let mut text = USES.to_owned();
+    let mut line = |option: &str, what: &str| {
+        // What is too long for its columns has a line of its own.
+        let gap = match option.len() < OPTION_COLUMNS {
+            true => " ".repeat(OPTION_COLUMNS - option.len()),
+            false => format!("\n{}", " ".repeat(OPTION_COLUMNS + 2)),
+        };
+        text.push_str(&format!("  {option}{gap}{what}\n"));
+    };
+    for (group, heading) in Group::ALL {
+        let rows = || OPTIONS.iter().filter(|row| row.group == group && row.refused.is_none());
+        let longs = || LONG.iter().filter(|long| long.group == group);
+        if rows().next().is_none() && longs().next().is_none() {
+            continue;
+        }
+        line("", "");
+        line(heading, "");
+        for row in rows() {
+            line(format!("-{} {}", row.letter, row.value).trim_end(), row.what);
+        }
+        for long in longs() {
+            line(format!("--{} {}", long.name, long.value).trim_end(), long.what);
+        }
+    }
+    line("", "");
+    line("examples", "");
+    for (command, what) in EXAMPLES {
+        line(command, what);
+    }
+    line("", "");
+    line("not supported", "");
+    for row in OPTIONS {
+        if let Some(reason) = row.refused {
+            line(&format!("-{} ({})", row.letter, row.what), reason);
+        }
+    }
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    let mut text = lines.join("\n");
+    // Headings stand at the margin.
+    for heading in
+        Group::ALL.map(|(_, heading)| heading).into_iter().chain(["examples", "not supported"])
+    {
+        text = text.replace(&format!("\n  {heading}\n"), &format!("\n{heading}\n"));
+    }
+    text + "\n" + TERMS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_stand_once_and_the_usage_names_those_that_work() {
+        for (i, row) in OPTIONS.iter().enumerate() {
+            assert!(OPTIONS[i + 1..].iter().all(|other| other.letter != row.letter));
+            let named = match row.value {
+                "" => USAGE.lines().next().is_some_and(|line| line.contains(row.letter)),
+                _ => USAGE.contains(&format!("[-{} ", row.letter)),
+            };
+            assert_eq!(named, row.refused.is_none(), "-{}", row.letter);
+        }
+    }
+
+    #[test]
+    fn the_help_names_every_option_within_a_terminal() {
+        let help = help();
+        assert!(help.lines().all(|line| line.len() <= 100), "{help}");
+        for row in OPTIONS {
+            assert!(help.contains(&format!("\n  -{} ", row.letter)), "-{}", row.letter);
+        }
+        for long in LONG {
+            assert!(help.contains(&format!("\n  --{}", long.name)), "--{}", long.name);
+        }
+        assert!(help.contains("\nexamples\n  tssh host"));
+    }
+}

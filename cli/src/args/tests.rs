@@ -102,31 +102,34 @@ fn bad_command_lines_are_refused_in_ssh_words() {
 }
 
 #[test]
-fn what_is_not_built_is_named() {
-    for words in
-        [&["-R", "1:a:2", "h"][..], &["-D1080", "h"], &["-W", "a:1", "h"], &["-O", "check", "h"]]
-    {
-        let text = refused(words);
-        assert!(text.starts_with(&format!("option {} (", &words[0][..2])), "{text}");
-        assert!(text.ends_with("is not supported by tssh yet") && text.lines().count() == 1);
+fn every_option_works_or_is_refused_with_the_reason() {
+    for row in options::OPTIONS {
+        let value = match row.letter {
+            'c' => "aes128-ctr",
+            'D' | 'p' => "1080",
+            'L' | 'R' => "1:a:2",
+            'm' => "hmac-sha2-256",
+            'o' => "Port=1",
+            'O' => "check",
+            'Q' => "kex",
+            'W' => "a:1",
+            'e' => "~",
+            _ => "x",
+        };
+        let option = format!("-{}", row.letter);
+        let words = match row.value {
+            "" => vec![option.as_str(), "h"],
+            _ => vec![option.as_str(), value, "h"],
+        };
+        match (run(&words), row.refused) {
+            (Ok(_), None) => {}
+            (Err(fatal), Some(reason)) => {
+                assert!(fatal.message.contains(reason), "{option}: {}", fatal.message);
+                assert_eq!(fatal.message.lines().count(), 1, "{option}");
+            }
+            (result, refused) => panic!("{option}: {result:?}, and the table has {refused:?}"),
+        }
     }
-}
-
-/// S58, S66: what the flags of X11 and agent forwarding set; the last one counts.
-#[test]
-fn flags_of_x11_and_the_agent() {
-    use crate::config::options::ForwardAgent;
-    let x11 = |words: &[&str]| {
-        let o = connect(words).options;
-        (o.forward_x11, o.forward_x11_trusted, o.forward_x11_by_flag)
-    };
-    assert_eq!(x11(&["-X", "h"]), (Some(true), None, true));
-    assert_eq!(x11(&["-Y", "h"]), (Some(true), Some(true), true));
-    assert_eq!(x11(&["-Xx", "h"]), (Some(false), None, true));
-    assert_eq!(x11(&["h"]), (None, None, false));
-    let agent = |words: &[&str]| connect(words).options.forward_agent;
-    assert_eq!(agent(&["-aA", "h"]), Some(ForwardAgent::Yes));
-    assert_eq!(agent(&["-Aa", "h"]), Some(ForwardAgent::No));
 }
 
 #[test]
@@ -135,6 +138,13 @@ fn long_options_and_the_version() {
     assert_eq!(run(&["--help"]), Ok(Invocation::Help));
     assert_eq!(run(&["--version"]), Ok(Invocation::Version));
     assert_eq!(run(&["--demo"]), Ok(Invocation::Demo));
+    for words in [&["--man=tssh_config"][..], &["--completions", "zsh"], &["-Q", "mac"]] {
+        assert!(matches!(run(words), Ok(Invocation::Print(_))), "{words:?}");
+    }
+    assert!(refused(&["--man"]).contains("tssh_config"));
+    assert!(connect(&["-y", "h"]).syslog);
+    assert_eq!(connect(&["-B", "lo", "h"]).options.bind_interface.as_deref(), Some("lo"));
+    assert_eq!(connect(&["-P", "work", "h"]).options.tag.as_deref(), Some("work"));
     assert_eq!(run(&["-vV"]), Ok(Invocation::VersionToStderr));
 }
 

@@ -22,10 +22,10 @@ fn main() -> ExitCode {
         }
     }
     match args::parse(&words, &Account::current()) {
-        Ok(Invocation::Help) => return printed(args::HELP),
+        Ok(Invocation::Help) => return printed(&args::help()),
         Ok(Invocation::Version) => return printed(args::VERSION),
         Ok(Invocation::VersionToStderr) => log::show(format_args!("{}\n", args::VERSION)),
-        Ok(Invocation::Query(text)) => return printed(text.trim_end()),
+        Ok(Invocation::Print(text)) => return printed(text.trim_end()),
         Ok(Invocation::Demo) => return demo::run(),
         Ok(Invocation::Connect(arguments)) => return ExitCode::from(client::main(*arguments)),
         Err(fatal) => {

@@ -89,6 +89,9 @@ fn prepare(arguments: Arguments) -> Result<Option<(Settings, Plan, Route)>> {
     }
     let mut options = arguments.options;
     log::set_level(options.log_level.unwrap_or(log::Level::Info));
+    if arguments.syslog {
+        log::use_syslog("USER");
+    }
     log::debug1(crate::args::VERSION);
     let account = Account::current();
     let host = &arguments.host;
@@ -109,6 +112,9 @@ fn prepare(arguments: Arguments) -> Result<Option<(Settings, Plan, Route)>> {
     }
     let settings = Settings::resolve(&options, host, &account, default_list)?;
     log::set_level(settings.log_level);
+    if let Some(facility) = options.syslog_facility.as_ref().filter(|_| arguments.syslog) {
+        log::use_syslog(facility);
+    }
     if arguments.print_config {
         let text = config::dump::dump(&settings, &options, &default_list)?;
         log::out(text).map_err(|error| Fatal::new(os_words(&error)))?;

@@ -130,7 +130,7 @@ static ROWS: &[(&str, Show)] = &[
     ("ipqos", Value("lowdelay throughput")),
     ("rekeylimit", With(rekey_limit)),
     ("streamlocalbindmask", Value("0177")),
-    ("syslogfacility", Value("USER")),
+    ("syslogfacility", With(|d| vec![facility(&d.options)])),
     ("proxycommand", With(proxy_command)),
     ("proxyjump", With(proxy_jump)),
     // Newer than the ssh whose form this is: there only where they are set.
@@ -406,6 +406,10 @@ fn escape_char(escape: EscapeChar) -> String {
         EscapeChar::Byte(byte @ 1..32) => format!("^{}", char::from(byte + 64)),
         EscapeChar::Byte(byte) => quoted(&char::from(byte).to_string()),
     }
+}
+
+fn facility(o: &Options) -> String {
+    o.syslog_facility.clone().unwrap_or_else(|| "USER".to_owned())
 }
 
 fn rekey_limit(d: &Dump<'_>) -> Vec<String> {

@@ -135,10 +135,6 @@ pub const TUNNEL: &[(&str, &str)] = &[
 /// `VerifyHostKeyDNS` and `UpdateHostKeys`.
 pub const YES_NO_ASK: &[(&str, &str)] =
     &[("yes", "true"), ("true", "true"), ("no", "false"), ("false", "false"), ("ask", "ask")];
-const FACILITIES: &[&str] = &[
-    "DAEMON", "USER", "AUTH", "AUTHPRIV", "LOCAL0", "LOCAL1", "LOCAL2", "LOCAL3", "LOCAL4",
-    "LOCAL5", "LOCAL6", "LOCAL7",
-];
 /// Names of the type-of-service byte, the one printed first; RFC 2474, RFC 3246 and RFC 8622.
 const SERVICES: &[(&str, u8)] = &[
     ("af11", 0x28),
@@ -241,13 +237,13 @@ pub fn bind_mask(words: &mut Words) -> Result<Vec<String>, Complaint> {
 }
 
 /// `SyslogFacility`.
-pub fn facility(words: &mut Words) -> Result<Vec<String>, Complaint> {
+pub fn facility(words: &mut Words) -> Result<String, Complaint> {
     let word = argument(words)?;
     let name = word.to_ascii_uppercase();
-    if !FACILITIES.contains(&name.as_str()) {
+    if !crate::log::FACILITIES.iter().any(|(known, _)| *known == name) {
         return Err(format!("unsupported log facility '{word}'"));
     }
-    Ok(vec![name])
+    Ok(name)
 }
 
 /// `TunnelDevice`: two numbers or `any`.

@@ -76,7 +76,7 @@ pub static KEYWORDS: &[Keyword] = &[
     row("afstokenpassing", Unsupported),
     row("batchmode", Flag(|o| &mut o.batch_mode)),
     row("bindaddress", Text(|o| &mut o.bind_address)),
-    row("bindinterface", Held(Word, Said)),
+    row("bindinterface", Text(|o| &mut o.bind_interface)),
     row("canonicaldomains", Other(canonical_domains)),
     row("canonicalizefallbacklocal", Flag(|o| &mut o.canonicalize_fallback_local)),
     row("canonicalizehostname", Choice(canonicalize)),
@@ -190,7 +190,7 @@ pub static KEYWORDS: &[Keyword] = &[
     row("streamlocalbindmask", Held(Check(held::bind_mask), Quiet)),
     row("streamlocalbindunlink", Held(Shape::Flag, Quiet)),
     row("stricthostkeychecking", Choice(strict_host_key_checking)),
-    row("syslogfacility", Held(Check(held::facility), Quiet)),
+    row("syslogfacility", Other(syslog_facility)),
     row("tag", Text(|o| &mut o.tag)),
     row("tcpkeepalive", Flag(|o| &mut o.tcp_keep_alive)),
     row("tisauthentication", Alias("kbdinteractiveauthentication")),
@@ -333,6 +333,12 @@ fn canonical_domains(o: &mut Options, words: &mut Words, active: bool) -> Result
 fn permitted_cnames(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complaint> {
     let rules = held::permitted_cnames(words)?;
     set(&mut o.canonicalize_permitted_cnames, rules, active);
+    Ok(())
+}
+
+fn syslog_facility(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complaint> {
+    let facility = held::facility(words)?;
+    set(&mut o.syslog_facility, facility, active);
     Ok(())
 }
 

@@ -7,6 +7,7 @@
 pub mod algorithms;
 pub mod canonical;
 pub mod condition;
+pub mod docs;
 pub mod dump;
 pub mod file;
 pub mod forwarding;

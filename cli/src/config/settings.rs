@@ -42,6 +42,7 @@ pub struct Settings {
     pub account: Account,
     pub address_family: AddressFamily,
     pub bind_address: Option<String>,
+    pub bind_interface: Option<String>,
     /// Who makes the connection, where we do not.
     pub proxy: Option<Proxy>,
     pub proxy_use_fdpass: bool,
@@ -182,6 +183,7 @@ impl Settings {
             account: account.clone(),
             address_family: o.address_family.unwrap_or_default(),
             bind_address: o.bind_address.clone(),
+            bind_interface: o.bind_interface.clone(),
             proxy: proxy(o),
             proxy_use_fdpass: o.proxy_use_fdpass.unwrap_or(false),
             connect_timeout: timeout(o.connect_timeout),

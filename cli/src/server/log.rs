@@ -9,10 +9,8 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::OnceLock;
 use tssh_transport::text::printable;
 
-/// Where the system's log listens.
-const SYSLOG: &str = "/dev/log";
 /// Facility `auth`, sshd's default.
-const FACILITY: u32 = 4 << 3;
+const FACILITY: u32 = 4;
 /// Most bytes of a name of a peer's in the log.
 const NAME_BYTES_MAX: usize = 256;
 
@@ -23,7 +21,7 @@ static SOCKET: OnceLock<UnixDatagram> = OnceLock::new();
 pub fn use_syslog() {
     let Ok(socket) = UnixDatagram::unbound() else { return };
     // A log that does not keep up must not stop the server.
-    if socket.connect(SYSLOG).is_ok() && socket.set_nonblocking(true).is_ok() {
+    if socket.connect(log::SYSLOG_PATH).is_ok() && socket.set_nonblocking(true).is_ok() {
         let _ = SOCKET.set(socket);
     }
 }
@@ -40,18 +38,9 @@ pub fn write(level: Level, message: impl fmt::Display) {
     if !log::enabled(level) {
         return;
     }
-    let (priority, prefix) = match level {
-        Level::Quiet | Level::Fatal => (2, "fatal: "),
-        Level::Error => (3, "error: "),
-        Level::Info | Level::Verbose => (6, ""),
-        Level::Debug1 => (7, "debug1: "),
-        Level::Debug2 => (7, "debug2: "),
-        Level::Debug3 => (7, "debug3: "),
-    };
-    let (pid, priority) = (std::process::id(), FACILITY | priority);
     for line in message.to_string().lines() {
         // Nobody is left to tell.
-        let _ = socket.send(format!("<{priority}>tsshd[{pid}]: {prefix}{line}").as_bytes());
+        let _ = socket.send(log::syslog_line(level, FACILITY, "tsshd", line).as_bytes());
     }
 }
 

@@ -182,6 +182,12 @@ const REFUSED: &[&str] = &[
     "TrustedUserCAKeys",
 ];
 
+/// The names of those that take effect.
+pub fn with_effect() -> Vec<&'static str> {
+    let names = VALUES.iter().map(|keyword| keyword.name);
+    names.chain(["Match", "Include"]).collect()
+}
+
 /// Looks a keyword up; case does not matter.
 #[must_use]
 pub fn find(name: &str) -> Option<Keyword> {
