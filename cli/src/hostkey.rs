@@ -1,6 +1,7 @@
 //! Whether a server's key is the right one: what the files say, and whom to ask where they say
 //! nothing. The texts are ssh's; people and scripts know them.
 
+mod authority;
 mod command;
 mod randomart;
 mod texts;
@@ -17,7 +18,8 @@ use command::{Asked, Reason};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use tssh_transport::key::{PublicKey, fingerprint};
+use tssh_transport::key::krl::Issued;
+use tssh_transport::key::{Certificate, PublicKey, RevokedKeys, fingerprint};
 
 /// What comes of the check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +50,8 @@ pub struct HostKeyCheck {
 /// A key that is being checked, and what the messages call it.
 struct Shown<'a> {
     key: &'a PublicKey,
+    /// The certificate that it came in.
+    certificate: Option<&'a Certificate>,
     blob: Vec<u8>,
     kind: &'static str,
     fingerprint: String,
@@ -84,15 +88,20 @@ impl HostKeyCheck {
         if types.is_empty() {
             types = self.files.key_types(&self.settings.host_name);
         }
-        known_hosts::prefer_known(algorithms, &types)
+        let bare = &self.settings.host_name;
+        let authority = [&self.files, &self.ordering]
+            .into_iter()
+            .any(|files| files.has_authority(&name) || files.has_authority(bare));
+        known_hosts::prefer_known(algorithms, &types, authority)
     }
 
     /// Decides about a key. It may ask the user, so it belongs on a thread that may block.
     #[must_use]
-    pub fn check(&self, key: &PublicKey) -> Verdict {
+    pub fn check(&self, key: &PublicKey, certificate: Option<&Certificate>) -> Verdict {
         let blob = key.blob();
         let shown = Shown {
             key,
+            certificate,
             kind: type_name(key),
             fingerprint: fingerprint_of(&blob, self.settings.fingerprint_hash),
             blob,
@@ -130,6 +139,12 @@ impl HostKeyCheck {
 
     fn check_known(&self, shown: &Shown<'_>) -> Result<Verdict> {
         let files = self.with_command(Reason::HostName, &shown.name, shown)?;
+        if let Some(certificate) = shown.certificate {
+            if let Some(verdict) = self.check_certificate(shown, certificate, &files) {
+                return Ok(verdict);
+            }
+            log::debug1("No matching CA found. Retry with plain key");
+        }
         let host = files.find(&shown.name, &shown.blob);
         let ip = match &shown.ip {
             Some(ip) => Some(self.with_command(Reason::Address, ip, shown)?.find(ip, &shown.blob)),
@@ -394,7 +409,7 @@ impl HostKeyCheck {
 fn revoked_by(file: &Path, shown: &Shown<'_>) -> bool {
     let (key_type, fingerprint) = (shown.key.key_type(), &shown.fingerprint);
     match crate::revoked::read(file) {
-        Ok(revoked) if !revoked.revokes_key(&shown.blob) => false,
+        Ok(revoked) if !is_named(&revoked, shown) => false,
         Ok(_) => {
             let file = file.display();
             log::error(format_args!("Host key {key_type} {fingerprint} revoked by file {file}"));
@@ -406,6 +421,18 @@ fn revoked_by(file: &Path, shown: &Shown<'_>) -> bool {
                 file.display()
             ));
             true
+        }
+    }
+}
+
+fn is_named(revoked: &RevokedKeys, shown: &Shown<'_>) -> bool {
+    match shown.certificate {
+        None => revoked.revokes_key(&shown.blob),
+        Some(certificate) => {
+            let ca = certificate.authority().blob();
+            let key_id = certificate.key_id().as_bytes();
+            let issued = Issued { ca: &ca, serial: certificate.serial(), key_id };
+            revoked.revokes_certificate(&shown.blob, &issued)
         }
     }
 }

@@ -98,6 +98,10 @@ pub const RSA_BITS_MAX: u32 = 16_384;
 pub const BCRYPT_ROUNDS_MAX: u32 = 10_000;
 /// Bytes of a private key file: OpenSSH's bound.
 pub const KEY_FILE_BYTES_MAX: usize = 1024 * 1024;
+/// Users or hosts that a certificate names, as in OpenSSH.
+pub const CERTIFICATE_PRINCIPALS_MAX: usize = 256;
+/// Conditions of a certificate, and permissions; there are a dozen names.
+pub const CERTIFICATE_OPTIONS_MAX: usize = 256;
 /// A file of revoked keys: room for some hundred thousand of them.
 pub const KRL_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Sections of a revocation list, nested ones included: ssh-keygen writes a few for each

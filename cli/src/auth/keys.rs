@@ -4,7 +4,7 @@ use super::{Authenticator, blocking};
 use crate::identity::{Candidate, Holder, KeyFile};
 use crate::log;
 use crate::prompt::{self, Echo};
-use tssh_transport::key::{KeyFileFault, PrivateKey, PublicKey};
+use tssh_transport::key::{KeyFileFault, PrivateKey, PublicKey, signature_name};
 use tssh_transport::userauth::Attempt;
 use tssh_transport::wire::Reader;
 
@@ -23,11 +23,14 @@ pub(super) fn algorithm(
     server_sig_algs: Option<&str>,
 ) -> Option<String> {
     let public = candidate.public.as_ref()?;
-    let own = public.signature_algorithms();
+    let own: Vec<&str> = match &candidate.certificate {
+        Some(certificate) => certificate.algorithms().collect(),
+        None => public.signature_algorithms().to_vec(),
+    };
     // Only RSA leaves a choice; servers that list their algorithms may leave out others that
     // they take all the same.
     let server_takes = |name: &str| match (public, server_sig_algs) {
-        (PublicKey::Rsa(_), Some(list)) => list.split(',').any(|listed| listed == name),
+        (PublicKey::Rsa(_), Some(list)) => list.split(',').any(|l| l == signature_name(name)),
         _ => true,
     };
     let mut usable = accepted.iter().filter(|name| own.contains(&name.as_str()));
@@ -100,24 +103,29 @@ impl Authenticator {
         algorithm: &str,
         data: &[u8],
     ) -> Option<Vec<u8>> {
+        // A certificate's key signs as it would alone.
+        let inner = signature_name(algorithm);
         if let Some(opened) = self.opened.as_ref().filter(|opened| opened.blob == blob) {
-            return opened.key.sign(algorithm, data).ok();
+            return opened.key.sign(inner, data).ok();
         }
         let candidate = self.candidates.iter_mut().find(|c| c.blob == blob)?;
         log::debug1(format_args!("Signing with {} ({algorithm})", candidate.describe()));
         let label = candidate.describe();
         match candidate.holder {
             Holder::Nobody => None,
-            Holder::Agent => self.sign_by_agent(&label, blob, algorithm, data).await,
+            Holder::Agent => {
+                let held = candidate.agent_blob.clone();
+                self.sign_by_agent(&label, &held, inner, data).await
+            }
             Holder::PlainFile => {
                 let file = candidate.file.as_ref()?;
                 let key = file.unlock(None).map_err(|fault| load_failed(file, fault)).ok()?;
-                key.sign(algorithm, data).ok()
+                key.sign(inner, data).ok()
             }
             Holder::LockedFile => {
                 let file = candidate.file.take()?;
                 let key = self.unlock(file).await?;
-                let signature = key.sign(algorithm, data).ok();
+                let signature = key.sign(inner, data).ok();
                 self.opened = Some(Opened { blob: blob.to_vec(), key });
                 signature
             }

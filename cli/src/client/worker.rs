@@ -75,10 +75,13 @@ async fn work(
     while let Some(Question { kind, handle }) = questions.recv().await {
         let answer = match kind {
             Kind::HostKey(question) => {
-                let HostKeyQuestion { key, blob, session_id, signature, .. } = *question;
+                let HostKeyQuestion { key, certificate, blob, session_id, signature, .. } =
+                    *question;
                 shared.set_binding(SessionBinding { host_key: blob, session_id, signature });
                 let check = Arc::clone(&check);
-                let verdict = tokio::task::spawn_blocking(move || check.check(&key)).await;
+                let verdict =
+                    tokio::task::spawn_blocking(move || check.check(&key, certificate.as_deref()))
+                        .await;
                 match verdict {
                     Ok(Verdict::Accepted) => {
                         shared.trust_server();

@@ -1,6 +1,7 @@
 //! Lists of algorithm names: which are known, which are built, and the edits `+`, `-` and `^`.
 
 use super::pattern;
+use tssh_transport::key::is_certificate_algorithm;
 
 /// Which list a name belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,17 +33,7 @@ const ELSEWHERE: &[(Kind, &[&str])] = &[
         &[
             "ssh-dss",
             "ssh-rsa",
-            "sk-ssh-ed25519@openssh.com",
-            "sk-ecdsa-sha2-nistp256@openssh.com",
             "webauthn-sk-ecdsa-sha2-nistp256@openssh.com",
-            "ssh-ed25519-cert-v01@openssh.com",
-            "ecdsa-sha2-nistp256-cert-v01@openssh.com",
-            "ecdsa-sha2-nistp384-cert-v01@openssh.com",
-            "ecdsa-sha2-nistp521-cert-v01@openssh.com",
-            "sk-ssh-ed25519-cert-v01@openssh.com",
-            "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com",
-            "rsa-sha2-512-cert-v01@openssh.com",
-            "rsa-sha2-256-cert-v01@openssh.com",
             "ssh-rsa-cert-v01@openssh.com",
             "ssh-dss-cert-v01@openssh.com",
             "ssh-mldsa44-ed25519@openssh.com",
@@ -77,15 +68,32 @@ pub fn built(kind: Kind) -> Vec<&'static str> {
     }
 }
 
-/// Signature algorithms, in OpenSSH's order of preference.
+/// Signature algorithms of keys and certificates, in OpenSSH's order of preference.
 pub const KEY_ALGORITHMS: &[&str] = &[
+    "ssh-ed25519-cert-v01@openssh.com",
+    "ecdsa-sha2-nistp256-cert-v01@openssh.com",
+    "ecdsa-sha2-nistp384-cert-v01@openssh.com",
+    "ecdsa-sha2-nistp521-cert-v01@openssh.com",
+    "sk-ssh-ed25519-cert-v01@openssh.com",
+    "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com",
+    "rsa-sha2-512-cert-v01@openssh.com",
+    "rsa-sha2-256-cert-v01@openssh.com",
     "ssh-ed25519",
     "ecdsa-sha2-nistp256",
     "ecdsa-sha2-nistp384",
     "ecdsa-sha2-nistp521",
+    "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
     "rsa-sha2-512",
     "rsa-sha2-256",
 ];
+
+/// Those of bare keys: what a server accepts, and an authority signs with.
+#[must_use]
+pub fn plain_key_algorithms() -> Vec<String> {
+    let plain = KEY_ALGORITHMS.iter().filter(|name| !is_certificate_algorithm(name));
+    plain.map(|&name| name.to_owned()).collect()
+}
 
 fn elsewhere(kind: Kind) -> impl Iterator<Item = &'static str> {
     ELSEWHERE.iter().filter(move |(k, _)| *k == kind).flat_map(|(_, names)| names.iter().copied())

@@ -344,6 +344,8 @@ fn list(d: &Dump<'_>, kind: List, named: Option<&Vec<String>>) -> Vec<String> {
 /// A list of key types that nothing uses yet.
 fn key_types(d: &Dump<'_>, key: &str) -> Vec<String> {
     let default = (d.default_list)(List::Key);
+    let plain = super::algorithms::plain_key_algorithms();
+    let default = if key == "casignaturealgorithms" { plain } else { default };
     let named = d.held(key).map(|list| super::algorithms::assemble(List::Key, list, &default));
     vec![named.unwrap_or(default).join(",")]
 }

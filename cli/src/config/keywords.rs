@@ -83,7 +83,7 @@ pub static KEYWORDS: &[Keyword] = &[
     row("canonicalizemaxdots", Number(|o| &mut o.canonicalize_max_dots)),
     row("canonicalizepermittedcnames", Other(permitted_cnames)),
     row("casignaturealgorithms", Held(KeyTypes, Quiet)),
-    row("certificatefile", Held(Lines, Said)),
+    row("certificatefile", Held(Lines, Quiet)),
     row("challengeresponseauthentication", Alias("kbdinteractiveauthentication")),
     row("channeltimeout", Held(Several, Said)),
     row("checkhostip", Flag(|o| &mut o.check_host_ip)),

@@ -8,6 +8,7 @@ use super::options::{
 };
 use super::tokens::{self, Tokens};
 use super::values::{EscapeChar, RekeyLimit};
+use super::words::split_arguments;
 use crate::account::Account;
 use crate::exit::{Fatal, Result};
 use crate::log::Level;
@@ -52,6 +53,8 @@ pub struct Settings {
     pub server_alive_interval: Option<Duration>,
     pub server_alive_count_max: u32,
     pub identities: Vec<Identity>,
+    /// Certificates that were named.
+    pub certificate_files: Vec<PathBuf>,
     pub identities_only: bool,
     /// The agent's socket, if there is one.
     pub identity_agent: Option<PathBuf>,
@@ -61,6 +64,8 @@ pub struct Settings {
     pub number_of_password_prompts: u32,
     pub pubkey_accepted_algorithms: Vec<String>,
     pub required_rsa_size: u32,
+    /// What an authority may sign certificates with.
+    pub ca_signature_algorithms: Vec<String>,
     pub strict_host_key_checking: StrictHostKeyChecking,
     pub user_known_hosts: Vec<PathBuf>,
     pub global_known_hosts: Vec<PathBuf>,
@@ -151,6 +156,7 @@ impl Settings {
         let system = &["/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"];
         let mut settings = Self {
             identities: paths.identities(o)?,
+            certificate_files: paths.certificates(o)?,
             identity_agent: paths.agent(o)?,
             forward_agent: forwarded_agent(o, paths.agent(o)?.as_ref(), |text| paths.path(text))?,
             user_known_hosts: paths.list(o.user_known_hosts_file.as_deref(), known)?,
@@ -192,6 +198,7 @@ impl Settings {
             server_alive_interval: timeout(o.server_alive_interval),
             server_alive_count_max: o.server_alive_count_max.unwrap_or(3),
             identities: Vec::new(),
+            certificate_files: Vec::new(),
             identities_only: o.identities_only.unwrap_or(false),
             identity_agent: None,
             batch_mode: o.batch_mode.unwrap_or(false),
@@ -201,6 +208,7 @@ impl Settings {
                 .iter()
                 .map(|&name| name.to_owned())
                 .collect(),
+            ca_signature_algorithms: authority_algorithms(o),
             required_rsa_size: o.required_rsa_size.unwrap_or(tssh_transport::limits::RSA_BITS_MIN),
             strict_host_key_checking: o.strict_host_key_checking.unwrap_or_default(),
             user_known_hosts: Vec::new(),
@@ -301,6 +309,14 @@ fn order_host_keys(o: &Options) -> bool {
     o.host_key_algorithms.as_ref().is_none_or(|list| list.starts_with(['+', '-']))
 }
 
+fn authority_algorithms(o: &Options) -> Vec<String> {
+    let default = algorithms::plain_key_algorithms();
+    match o.held.get("casignaturealgorithms").and_then(|lines| lines.first()) {
+        Some(list) => algorithms::assemble(List::Key, list, &default),
+        None => default,
+    }
+}
+
 /// A value that `none` switches off.
 fn not_none(text: &Option<String>) -> Option<String> {
     text.clone().filter(|text| !text.eq_ignore_ascii_case("none"))
@@ -368,6 +384,14 @@ impl Paths<'_> {
                 Ok(Identity { path: self.path(&file.path)?, user_provided: file.user_provided })
             })
             .collect()
+    }
+
+    fn certificates(&self, o: &Options) -> Result<Vec<PathBuf>> {
+        let lines = o.held.get("certificatefile").cloned().unwrap_or_default();
+        // They are kept as they are printed, in quotes where there is white space.
+        let words = lines.iter().flat_map(|line| split_arguments(line).unwrap_or_default());
+        let named = words.filter(|word| !word.eq_ignore_ascii_case("none"));
+        named.map(|word| self.path(&word)).collect()
     }
 
     /// `IdentityAgent`: a path, `none`, `SSH_AUTH_SOCK`, or `$NAME` of a variable.

@@ -47,7 +47,7 @@ impl Home {
         let account = Account { home: self.0.0.clone(), ..Account::current() };
         let settings = Settings::resolve(&options, "Host", &account, |_| Vec::new()).unwrap();
         let address = "192.0.2.1:2222".parse().unwrap();
-        HostKeyCheck::new(Arc::new(settings), Some(address)).unwrap().check(key)
+        HostKeyCheck::new(Arc::new(settings), Some(address)).unwrap().check(key, None)
     }
 }
 

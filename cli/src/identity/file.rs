@@ -1,5 +1,6 @@
 //! One private key file, and the public key beside it.
 
+use super::Holder;
 use crate::exit::os_words;
 use crate::limits::KEY_FILE_BYTES_MAX;
 use crate::log::{self, Level};
@@ -8,7 +9,8 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use tssh_transport::key::{
-    KeyFileFault, PrivateKey, PublicKey, is_encrypted, parse_private_key, public_of_private_file,
+    Certificate, KeyFileFault, PrivateKey, PublicKey, is_encrypted, parse_private_key,
+    public_of_private_file,
 };
 use zeroize::Zeroizing;
 
@@ -24,7 +26,7 @@ pub enum Locked {
 }
 
 /// A key file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct KeyFile {
     /// The private key file.
     pub path: PathBuf,
@@ -81,6 +83,31 @@ impl KeyFile {
                 }
             },
         }
+    }
+
+    /// Who can sign with it, when the agent cannot.
+    #[must_use]
+    pub const fn holder(&self) -> Holder {
+        match self.locked {
+            Locked::No => Holder::PlainFile,
+            Locked::Yes => Holder::LockedFile,
+            Locked::NoPrivateHalf => Holder::Nobody,
+        }
+    }
+
+    /// How messages call it.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let explicit = if self.user_provided { " explicit" } else { "" };
+        format!("{}{explicit}", self.path.display())
+    }
+
+    /// The certificate in `NAME-cert.pub`.
+    #[must_use]
+    pub fn certificate_beside(&self) -> Option<Certificate> {
+        let mut name = self.path.as_os_str().to_owned();
+        name.push("-cert.pub");
+        certificate_of(Path::new(&name), false)
     }
 
     /// Reads the private half. It costs time when a passphrase is given: the derivation is slow
@@ -143,6 +170,30 @@ fn public_line(text: &[u8]) -> Option<PublicKey> {
     let text = std::str::from_utf8(text).ok()?;
     let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
     lines.take(16).find_map(|line| PublicKey::from_line(line).ok().map(|(key, _)| key))
+}
+
+/// The certificate in a file; where there is none, `loud` says why.
+#[must_use]
+pub fn certificate_of(path: &Path, loud: bool) -> Option<Certificate> {
+    let level = if loud { Level::Info } else { Level::Debug3 };
+    let say = |why: &dyn std::fmt::Display| {
+        log::write(level, format_args!("Load certificate \"{}\": {why}", path.display()));
+    };
+    let mut text = Vec::new();
+    let read = File::open(path).and_then(|f| f.take(KEY_FILE_BYTES_MAX).read_to_end(&mut text));
+    if let Err(error) = read {
+        say(&os_words(&error));
+        return None;
+    }
+    let text = String::from_utf8_lossy(&text);
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    match Certificate::from_line(lines.next().unwrap_or_default()) {
+        Ok(certificate) => Some(certificate),
+        Err(fault) => {
+            say(&fault);
+            None
+        }
+    }
 }
 
 /// The key in `NAME.pub`.

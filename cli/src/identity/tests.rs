@@ -71,13 +71,13 @@ fn the_order_is_that_of_ssh() {
     // Files a, b, c; the agent holds d, c, a.
     let agent = [in_agent(d), in_agent(c), in_agent(a)];
     let order_of = |only| -> Vec<(Vec<u8>, Holder)> {
-        let all = order(load(&[a, b, c, b]), &agent, only, 2048);
+        let all = order(load(&[a, b, c, b]), &[], &agent, only, 2048);
         all.into_iter().map(|c| (c.blob, c.holder)).collect()
     };
     let agent_key = |p: &PathBuf| (blob(p), Holder::Agent);
     let file_key = |p: &PathBuf| (blob(p), Holder::PlainFile);
     assert_eq!(order_of(false), [agent_key(a), agent_key(c), agent_key(d), file_key(b)]);
     assert_eq!(order_of(true), [agent_key(a), agent_key(c), file_key(b)]);
-    let all = order(Vec::new(), &agent, false, 2048);
+    let all = order(Vec::new(), &[], &agent, false, 2048);
     assert!(all[0].describe().starts_with("c\\033 agent ED25519 SHA256:"), "{}", all[0].describe());
 }

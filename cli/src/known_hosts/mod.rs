@@ -12,6 +12,7 @@ pub use write::{Replacement, add, replace_keys};
 use crate::limits::FILE_BYTES_MAX;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use tssh_transport::key::{is_certificate_algorithm, key_type_of};
 
 /// The name that a host's key is filed under: in brackets with the port unless that is 22.
 #[must_use]
@@ -93,6 +94,26 @@ impl KnownHosts {
         finding
     }
 
+    /// The line that makes `blob` an authority over the host filed under `name`.
+    #[must_use]
+    pub fn authority(&self, name: &str, blob: &[u8]) -> Option<&Entry> {
+        let signs = |e: &&Entry| e.line.marker == Marker::CertAuthority && e.line.blob == blob;
+        self.entries.iter().filter(|entry| entry.line.names.matches(name)).find(signs)
+    }
+
+    /// Whether any authority over the host is known.
+    #[must_use]
+    pub fn has_authority(&self, name: &str) -> bool {
+        self.naming(name).any(|entry| entry.line.marker == Marker::CertAuthority)
+    }
+
+    /// Whether the key is marked as revoked for the host.
+    #[must_use]
+    pub fn revokes(&self, name: &str, blob: &[u8]) -> bool {
+        let revoked = |e: &Entry| e.line.marker == Marker::Revoked && e.line.blob == blob;
+        self.naming(name).any(revoked)
+    }
+
     /// The key types known for a host, to ask the server for one of them.
     #[must_use]
     pub fn key_types(&self, name: &str) -> Vec<&str> {
@@ -118,11 +139,13 @@ impl KnownHosts {
 /// The host key algorithms to offer, in order: where keys of the host are known, algorithms of
 /// their types come first, so that a server with several keys shows the one that can be checked.
 /// Where the first choice is among them, or nothing is known, the order stays as it is, and the
-/// offer does not tell a listener whether the host is known.
+/// offer does not tell a listener whether the host is known. Certificates come first where an
+/// `authority` over the host is known.
 #[must_use]
-pub fn prefer_known(algorithms: &[String], known_types: &[&str]) -> Vec<String> {
-    let known = |algorithm: &String| {
-        tssh_transport::key::key_type_of(algorithm).is_some_and(|t| known_types.contains(&t))
+pub fn prefer_known(algorithms: &[String], known_types: &[&str], authority: bool) -> Vec<String> {
+    let known = |algorithm: &String| match is_certificate_algorithm(algorithm) {
+        true => authority,
+        false => key_type_of(algorithm).is_some_and(|t| known_types.contains(&t)),
     };
     if algorithms.first().is_none_or(known) {
         return algorithms.to_vec();

@@ -103,10 +103,10 @@ fn bad_lines_are_passed_over() {
 fn known_types_come_first() {
     let list = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
     let all = list(&["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512", "rsa-sha2-256"]);
-    assert_eq!(prefer_known(&all, &[]), all);
-    assert_eq!(prefer_known(&all, &["ssh-rsa", "ssh-ed25519"]), all);
+    assert_eq!(prefer_known(&all, &[], false), all);
+    assert_eq!(prefer_known(&all, &["ssh-rsa", "ssh-ed25519"], false), all);
     assert_eq!(
-        prefer_known(&all, &["ssh-rsa"]),
+        prefer_known(&all, &["ssh-rsa"], false),
         list(&["rsa-sha2-512", "rsa-sha2-256", "ssh-ed25519", "ecdsa-sha2-nistp256"])
     );
 }

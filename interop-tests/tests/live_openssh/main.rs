@@ -9,6 +9,7 @@ mod agent;
 mod algorithms;
 mod auth;
 mod background;
+mod certificates;
 mod config;
 mod errors;
 mod escapes;

@@ -5,7 +5,7 @@ use super::method::Exchange;
 use super::state::Event;
 use crate::entropy::{Entropy, Purpose};
 use crate::error::{Error, Result, decode};
-use crate::key::PublicKey;
+use crate::key::{Certificate, PublicKey, is_certificate_algorithm, signature_name};
 use crate::limits;
 use crate::messages::kex as msg;
 use crate::wire::Message as _;
@@ -41,6 +41,19 @@ const fn group_bits(bits: usize) -> u32 {
 /// accepted for this host by whoever answers for it. Servers verify nothing and have none.
 #[derive(Debug)]
 pub struct HostKeyVerified(());
+
+/// The key that signs, and the certificate that it came in where the algorithm is one of those.
+fn presented(k_s: &[u8], algorithm: &str) -> Result<(Box<PublicKey>, Option<Box<Certificate>>)> {
+    let malformed = |_| Error::KeyExchange("the host key is malformed or of an unknown type");
+    if !is_certificate_algorithm(algorithm) {
+        return Ok((Box::new(PublicKey::from_blob(k_s).map_err(malformed)?), None));
+    }
+    let certificate = Certificate::from_blob(k_s).map_err(malformed)?;
+    if !certificate.algorithms().any(|own| own == algorithm) {
+        return Err(Error::KeyExchange("the host certificate is not of the type agreed on"));
+    }
+    Ok((Box::new(certificate.key().clone()), Some(Box::new(certificate))))
+}
 
 /// A reply taken apart: K_S, the server's share, the signature.
 struct Reply<'a> {
@@ -122,18 +135,17 @@ impl Exchanger {
         let k = share.agree(reply.share).map_err(Error::KeyExchange)?;
         let h = self.derive_keys(reply.k_s, &ours, reply.share, &k)?;
         let algorithm = self.choice.as_ref().map(|c| c.host_key.clone()).unwrap_or_default();
-        let key = PublicKey::from_blob(reply.k_s)
-            .map(Box::new)
-            .map_err(|_| Error::KeyExchange("the host key is malformed or of an unknown type"))?;
+        let (key, certificate) = presented(reply.k_s, &algorithm)?;
         // "C then computes K = f^x mod p, H = hash(V_C || V_S || I_C || I_S || K_S || e || f ||
         // K), and verifies the signature s on H." RFC 4253 section 8
-        key.verify(&algorithm, &h, reply.signature)
+        key.verify(signature_name(&algorithm), &h, reply.signature)
             .map_err(|_| Error::KeyExchange("the host key did not sign this exchange"))?;
         match &self.host_key_blob {
             None => {
                 self.host_key_blob = Some(reply.k_s.to_vec());
                 let question = HostKeyQuestion {
                     key,
+                    certificate,
                     blob: reply.k_s.to_vec(),
                     algorithm,
                     session_id: h,

@@ -14,7 +14,7 @@ use crate::algorithms::{Algorithms, Negotiated};
 use crate::cipher::{DirectionKeys, Opener, Sealer};
 use crate::entropy::{Entropy, Purpose};
 use crate::error::{Error, Result};
-use crate::key::{PrivateKey, PublicKey};
+use crate::key::{Certificate, PrivateKey, PublicKey};
 use crate::messages::kex::KexInit;
 use crate::side::Side;
 use crate::wire::Message as _;
@@ -71,8 +71,11 @@ pub struct ReceiveKeys {
 /// A key that signed the exchange hash; whether it is the host's is for others to say.
 #[derive(Debug, Clone)]
 pub struct HostKeyQuestion {
-    /// The key.
+    /// The key; that inside the certificate, where there is one.
     pub key: Box<PublicKey>,
+    /// The certificate that the key came in; its authority has signed it, and who that is has to
+    /// be judged.
+    pub certificate: Option<Box<Certificate>>,
     /// K_S as received.
     pub blob: Vec<u8>,
     /// The signature algorithm that was agreed on.

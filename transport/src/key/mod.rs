@@ -6,6 +6,8 @@
 //! | 8709 | ssh-ed25519 | `ed25519` |
 //! | 5656 | ecdsa-sha2-nistp256, -384, -521 | `ecdsa` |
 //! | 8332 | rsa-sha2-256, rsa-sha2-512 | `rsa` |
+//! | — | keys on security tokens | `sk` |
+//! | — | certificates | `certificate` |
 //!
 //! Files of revoked keys: `revoked`, `krl`.
 //!
@@ -13,6 +15,7 @@
 //! OpenSSH, `pem` the armour and its old encryption, `pkcs8_file` PKCS#8.
 
 pub mod base64;
+mod certificate;
 mod ecdsa;
 mod ed25519;
 pub mod fingerprint;
@@ -25,17 +28,23 @@ mod private_file;
 mod revoked;
 mod rsa;
 mod signature;
+mod sk;
 #[cfg(test)]
 mod test_keys;
 #[cfg(test)]
 mod tests;
 
+pub use certificate::{
+    Certificate, CertificateFault, CertificateKind, is_certificate_algorithm, is_certificate_type,
+    signature_name,
+};
 pub use ecdsa::EcdsaPublic;
 pub use ed25519::Ed25519Public;
 pub use private_file::{KeyFileFault, is_encrypted, parse_private_key, public_of_private_file};
 pub use revoked::RevokedKeys;
 pub use rsa::RsaPublic;
 pub use signature::{SIGNATURE_ALGORITHMS, key_type_of};
+pub use sk::{SkPublic, SkUse, sk_use};
 
 use crate::entropy::Stream;
 use crate::wire::{Reader, WireError, Writer};
@@ -96,6 +105,8 @@ pub enum PublicKey {
     Ecdsa(EcdsaPublic),
     /// `ssh-rsa`.
     Rsa(RsaPublic),
+    /// `sk-ssh-ed25519@openssh.com`, `sk-ecdsa-sha2-nistp256@openssh.com`.
+    Sk(SkPublic),
 }
 
 impl PublicKey {
@@ -110,6 +121,7 @@ impl PublicKey {
         let key = match r.text("public key format identifier")? {
             ed25519::NAME => Self::Ed25519(Ed25519Public::read(&mut r)?),
             rsa::NAME => Self::Rsa(RsaPublic::read(&mut r)?),
+            name @ (sk::ED25519 | sk::NISTP256) => Self::Sk(SkPublic::read(name, &mut r)?),
             name => {
                 let curve = Curve::of_name(name).ok_or(KeyFault::UnknownAlgorithm)?;
                 Self::Ecdsa(EcdsaPublic::read(curve, &mut r)?)
@@ -154,6 +166,7 @@ impl PublicKey {
             Self::Ed25519(key) => key.write(&mut w),
             Self::Ecdsa(key) => key.write(&mut w),
             Self::Rsa(key) => key.write(&mut w),
+            Self::Sk(key) => key.write(&mut w),
         }
         out
     }
@@ -165,6 +178,7 @@ impl PublicKey {
             Self::Ed25519(_) => ed25519::NAME,
             Self::Ecdsa(key) => key.curve().name(),
             Self::Rsa(_) => rsa::NAME,
+            Self::Sk(key) => key.name(),
         }
     }
 
@@ -179,6 +193,7 @@ impl PublicKey {
                 Curve::NistP521 => &[ecdsa::NISTP521],
             },
             Self::Rsa(_) => &[rsa::SHA2_512, rsa::SHA2_256],
+            Self::Sk(key) => key.algorithms(),
         }
     }
 
@@ -186,7 +201,7 @@ impl PublicKey {
     #[must_use]
     pub fn bits(&self) -> u32 {
         match self {
-            Self::Ed25519(_) => 256,
+            Self::Ed25519(_) | Self::Sk(_) => 256,
             Self::Ecdsa(key) => key.curve().bits(),
             Self::Rsa(key) => key.bits(),
         }
@@ -209,7 +224,11 @@ impl PublicKey {
         if signature.algorithm != algorithm {
             return Err(KeyFault::WrongAlgorithm);
         }
+        if !signature.tail.is_empty() && !matches!(self, Self::Sk(_)) {
+            return Err(KeyFault::Malformed("signature with bytes behind it"));
+        }
         match self {
+            Self::Sk(key) => key.verify(data, signature.value, signature.tail),
             Self::Ed25519(key) => key.verify(data, signature.value),
             Self::Ecdsa(key) => key.verify(data, signature.value),
             Self::Rsa(key) => key.verify(algorithm, data, signature.value),
@@ -290,7 +309,7 @@ impl PrivateKey {
             Secret::Ecdsa(key) => key.sign(data)?,
             Secret::Rsa(key) => key.sign(algorithm, data)?,
         };
-        Ok(Signature { algorithm, value: &value }.blob())
+        Ok(Signature { algorithm, value: &value, tail: &[] }.blob())
     }
 }
 

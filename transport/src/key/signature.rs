@@ -1,6 +1,6 @@
 //! The signature blob of RFC 4253 section 6.6, and the names of signature algorithms.
 
-use super::{KeyFault, ecdsa, ed25519, rsa};
+use super::{KeyFault, ecdsa, ed25519, rsa, sk};
 use crate::wire::{Reader, Writer};
 use alloc::vec::Vec;
 
@@ -13,6 +13,8 @@ pub const SIGNATURE_ALGORITHMS: &[&str] = &[
     ecdsa::NISTP521,
     rsa::SHA2_512,
     rsa::SHA2_256,
+    sk::ED25519,
+    sk::NISTP256,
 ];
 
 /// The key type that a signature algorithm belongs to; none for an algorithm that is not known.
@@ -27,12 +29,14 @@ pub fn key_type_of(algorithm: &str) -> Option<&'static str> {
     }
 }
 
-/// The two fields of a signature blob.
+/// The fields of a signature blob.
 pub(super) struct Signature<'a> {
     /// Signature format identifier.
     pub algorithm: &'a str,
     /// The signature, in the encoding of its algorithm.
     pub value: &'a [u8],
+    /// What follows: of a token's signature its flags and counter, of every other one nothing.
+    pub tail: &'a [u8],
 }
 
 impl<'a> Signature<'a> {
@@ -40,8 +44,7 @@ impl<'a> Signature<'a> {
         let mut r = Reader::new(blob);
         let algorithm = r.text("signature format identifier")?;
         let value = r.string("signature blob")?;
-        r.end()?;
-        Ok(Self { algorithm, value })
+        Ok(Self { algorithm, value, tail: r.rest() })
     }
 
     pub(super) fn blob(&self) -> Vec<u8> {

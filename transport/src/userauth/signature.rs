@@ -34,12 +34,14 @@ impl Signed<'_> {
     }
 }
 
-/// Whether a signature blob names `algorithm` and holds one string behind the name.
+/// Whether a signature blob names what `algorithm` signs with, and holds one string behind the
+/// name; a token's signature goes on.
 pub(super) fn names_algorithm(signature: &[u8], algorithm: &str) -> bool {
     let mut r = Reader::new(signature);
     // "the client MUST encode the same algorithm name in the signature as in
     // SSH_MSG_USERAUTH_REQUEST" RFC 8332 section 3.2
-    r.string("signature algorithm").is_ok_and(|name| name == algorithm.as_bytes())
+    let expected = crate::key::signature_name(algorithm);
+    r.string("signature algorithm").is_ok_and(|name| name == expected.as_bytes())
         && r.string("signature").is_ok()
-        && r.end().is_ok()
+        && (crate::key::sk_use(signature).is_some() || r.end().is_ok())
 }

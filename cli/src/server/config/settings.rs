@@ -89,7 +89,7 @@ impl Settings {
     pub fn new(options: Options, has_aes: bool) -> Result<Self> {
         let algorithms = offered(&options, has_aes)?;
         let accepted = options.pubkey_accepted_algorithms.as_deref();
-        let all = owned(algorithms::KEY_ALGORITHMS);
+        let all = algorithms::plain_key_algorithms();
         let accepted = assemble("PubkeyAcceptedAlgorithms", List::Key, accepted, all)?;
         let forwarding = match options.disable_forwarding {
             Some(true) => Forwarding::No,

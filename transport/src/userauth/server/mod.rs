@@ -328,6 +328,10 @@ impl ServerAuth {
             };
             // "it MUST check whether the signature is correct" RFC 4252 section 7
             key.verify(name, &signed.data(), signature).map_err(|_| "bad signature")?;
+            // A token that signs without a human is a key that malware can use.
+            if crate::key::sk_use(signature).is_some_and(|said| !said.present) {
+                return Err("the token signed without a touch");
+            }
         }
         Ok((name.clone(), Box::new(key)))
     }
