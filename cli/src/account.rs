@@ -60,6 +60,13 @@ impl Account {
         })
     }
 
+    /// The shell that runs the user's commands: that of the environment first, as in ssh.
+    #[must_use]
+    pub fn shell_to_use(&self) -> std::ffi::OsString {
+        let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
+        shell.unwrap_or_else(|| self.shell.clone().into_os_string())
+    }
+
     /// `path` with `~` and `~name` at its front replaced.
     ///
     /// # Errors

@@ -115,13 +115,19 @@ fn prepare(arguments: Arguments) -> Result<Option<(Settings, Plan, Route)>> {
     if let Some(facility) = options.syslog_facility.as_ref().filter(|_| arguments.syslog) {
         log::use_syslog(facility);
     }
+    let command = match (arguments.command, &settings.remote_command) {
+        (Some(_), Some(_)) => {
+            return Err(Fatal::new("Cannot execute command-line and remote command."));
+        }
+        (command, configured) => command.or_else(|| configured.clone()),
+    };
     if arguments.print_config {
         let text = config::dump::dump(&settings, &options, &default_list)?;
         log::out(text).map_err(|error| Fatal::new(os_words(&error)))?;
         return Ok(None);
     }
     config::report_missing(&options)?;
-    let mut plan = Plan::new(&settings, arguments.command)?;
+    let mut plan = Plan::new(&settings, command)?;
     plan.one_shot = arguments.one_shot;
     plan.no_wait = arguments.no_wait;
     let route = Route::new(&settings, arguments.config_file.as_deref(), arguments.verbosity)?;

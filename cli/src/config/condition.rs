@@ -163,9 +163,8 @@ fn host_name(options: &Options, facts: &Facts<'_>) -> Result<String, String> {
 }
 
 fn command<'a>(options: &'a Options, facts: &Facts<'a>) -> Option<&'a str> {
-    let held = options.held.get("remotecommand").and_then(|words| words.first());
-    let held = held.map(String::as_str).filter(|command| *command != "none");
-    facts.command.or(held)
+    let configured = options.remote_command.as_deref().filter(|command| *command != "none");
+    facts.command.or(configured)
 }
 
 fn session_type(options: &Options, facts: &Facts<'_>) -> &'static str {
@@ -211,8 +210,7 @@ pub fn expand(text: &str, options: &Options, facts: &Facts<'_>) -> Result<String
 
 /// Runs a command of `Match exec` with the user's shell; its messages go where ours go.
 fn succeeds(command: &str, account: &Account) -> Result<bool, Fault> {
-    let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
-    let shell = shell.unwrap_or_else(|| account.shell.clone().into_os_string());
+    let shell = account.shell_to_use();
     log::debug3(format_args!("executing command '{command}' with {}", shell.to_string_lossy()));
     let mut run = Command::new(&shell);
     run.arg("-c").arg(command).stdin(Stdio::null()).stdout(Stdio::null());

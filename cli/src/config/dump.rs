@@ -98,7 +98,7 @@ static ROWS: &[(&str, Show)] = &[
     ("kexalgorithms", With(|d| list(d, List::Kex, d.settings.kex_algorithms.as_ref()))),
     ("casignaturealgorithms", With(|d| key_types(d, "casignaturealgorithms"))),
     ("localcommand", Cleared),
-    ("remotecommand", Cleared),
+    ("remotecommand", With(|d| d.settings.remote_command.iter().cloned().collect())),
     ("loglevel", With(|d| name(log_level(d.settings.log_level)))),
     ("macs", With(|d| list(d, List::Mac, d.settings.macs.as_ref()))),
     ("pkcs11provider", Cleared),

@@ -97,6 +97,10 @@ pub struct Settings {
     pub compression: bool,
     pub rekey_limit: RekeyLimit,
     pub request_tty: RequestTty,
+    /// `RemoteCommand`, expanded.
+    pub remote_command: Option<String>,
+    /// `LocalCommand`, where it is permitted, expanded.
+    pub local_command: Option<String>,
     pub session_type: SessionType,
     pub fork_after_authentication: bool,
     /// Whether standard input is left alone; so it is in the background.
@@ -174,7 +178,17 @@ impl Settings {
         if let Some(accepted) = accepted {
             settings.pubkey_accepted_algorithms = accepted;
         }
-        Ok(Self { host_name, port, user, ..settings })
+        let mut settings = Self { host_name, port, user, ..settings };
+        let expand = |command: &Option<String>| {
+            command.as_ref().map(|command| settings.expand_command(command)).transpose()
+        };
+        let remote_command = expand(&settings.remote_command)?;
+        // Of a tunnel device there is no name.
+        let local = settings.local_command.as_deref().map(tokens::without_tunnel);
+        let local_command = expand(&local)?;
+        settings.remote_command = remote_command;
+        settings.local_command = local_command;
+        Ok(settings)
     }
 
     /// What needs neither tokens nor lists of algorithms.
@@ -237,6 +251,9 @@ impl Settings {
             compression: o.compression.unwrap_or(false),
             rekey_limit: o.rekey_limit.unwrap_or_default(),
             request_tty: o.request_tty.unwrap_or_default(),
+            remote_command: not_none(&o.remote_command),
+            local_command: not_none(&o.local_command)
+                .filter(|_| o.permit_local_command == Some(true)),
             session_type: o.session_type.unwrap_or_default(),
             fork_after_authentication: background,
             stdin_null: background || o.stdin_null.unwrap_or(false),
@@ -253,18 +270,7 @@ impl Settings {
     /// # Errors
     /// A token that does not exist.
     pub fn expand_token(&self, token: char) -> std::result::Result<String, String> {
-        let local_host = tokens::local_host();
-        let tokens = Tokens {
-            account: &self.account,
-            local_host: &local_host,
-            original: &self.host,
-            host: &self.host_name,
-            key_alias: self.host_key_alias.as_deref().unwrap_or(&self.host),
-            port: self.port,
-            user: &self.user,
-            jump: jump_host(self.proxy.as_ref()),
-        };
-        tokens.value(token)
+        self.with_tokens(|tokens| tokens.value(token))
     }
 
     /// A path with its tilde and its tokens expanded.
@@ -272,8 +278,23 @@ impl Settings {
     /// # Errors
     /// A token that does not exist, a variable that is not set, or `~name` of nobody.
     pub fn expand(&self, text: &str) -> Result<String> {
+        let path = self.with_tokens(|tokens| {
+            Paths { account: &self.account, tokens: tokens.clone() }.path(text)
+        })?;
+        Ok(path.to_string_lossy().into_owned())
+    }
+
+    /// A command with its tokens expanded.
+    ///
+    /// # Errors
+    /// A token that does not exist.
+    pub fn expand_command(&self, text: &str) -> Result<String> {
+        self.with_tokens(|tokens| tokens.expand_tokens(text)).map_err(Fatal::new)
+    }
+
+    fn with_tokens<T>(&self, with: impl FnOnce(&Tokens<'_>) -> T) -> T {
         let local_host = tokens::local_host();
-        let tokens = Tokens {
+        with(&Tokens {
             account: &self.account,
             local_host: &local_host,
             original: &self.host,
@@ -282,9 +303,7 @@ impl Settings {
             port: self.port,
             user: &self.user,
             jump: jump_host(self.proxy.as_ref()),
-        };
-        let path = Paths { account: &self.account, tokens }.path(text)?;
-        Ok(path.to_string_lossy().into_owned())
+        })
     }
 
     /// The name that the host's key is filed under: the alias, `host`, or `[host]:port`.

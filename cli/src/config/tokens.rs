@@ -129,6 +129,25 @@ impl Tokens<'_> {
     }
 }
 
+/// `LocalCommand` with its token `%T` replaced: there are no tunnel devices to name.
+#[must_use]
+pub fn without_tunnel(text: &str) -> String {
+    let mut out = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (c, chars.as_str().chars().next()) {
+            ('%', Some('T')) => out.push_str("NONE"),
+            ('%', Some(token)) => out.extend(['%', token]),
+            _ => {
+                out.push(c);
+                continue;
+            }
+        }
+        chars.next();
+    }
+    out
+}
+
 /// Expands the only token of `HostName`: `%h` (and `%%`). An IPv6 address with a scope is taken as
 /// it is, of which ssh takes the scope for a token.
 ///
@@ -156,4 +175,30 @@ pub fn host_name(text: &str, host: &str) -> Result<String, String> {
         }
     }
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tunnel_is_none_and_doubled_signs_stay() {
+        assert_eq!(without_tunnel("a %T %%T %h %"), "a NONE %%T %h %");
+    }
+
+    #[test]
+    fn the_last_machine_on_the_way() {
+        for (chain, host) in
+            [("a", "a"), ("u@a:22,v@b:7", "b"), ("ssh://u@b:7", "b"), ("[::1]:7", "::1"), ("", "")]
+        {
+            assert_eq!(jump_host(chain), host, "{chain}");
+        }
+    }
+
+    #[test]
+    fn complaints_name_what_failed() {
+        assert!(host_name("%p", "h").unwrap_err().ends_with("percent_expand: failed"));
+        assert_eq!(host_name("fe80::1%eth0", "h"), Ok("fe80::1%eth0".to_owned()));
+        assert_eq!(host_name("%h.%%", "h"), Ok("h.%".to_owned()));
+    }
 }

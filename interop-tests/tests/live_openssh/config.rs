@@ -7,10 +7,11 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use tssh_interop_tests::openssh;
+use tssh_interop_tests::openssh::{self, Server};
+use tssh_interop_tests::process::run;
 use tssh_interop_tests::scratch::Scratch;
 use tssh_interop_tests::skip::skip;
-use tssh_interop_tests::tssh::tssh_binary;
+use tssh_interop_tests::tssh::{client_command, tssh_binary};
 
 /// Keys whose values may differ: which algorithms there are is not a matter of configuration.
 const LISTS: &[(&str, &str)] = &[
@@ -309,6 +310,28 @@ fn bad_values() {
         .filter_map(|config| refusal(&config, &["h"]))
         .collect();
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// `RemoteCommand` and `LocalCommand` run, with their tokens; `-o` cannot be had with a command.
+#[test]
+fn commands_of_the_configuration() {
+    if lacks_openssh("commands_of_the_configuration") {
+        return;
+    }
+    let server = Server::with_lines(&[]);
+    let local = "LocalCommand=printf 'local %%s;' \"%n %h %T %%\"";
+    let options =
+        ["-oPermitLocalCommand=yes", "-o", local, "-oRemoteCommand=echo remote %r; exit 3"];
+    let ran = run(&mut client_command(&tssh_binary(), &server, &options, &[]));
+    ran.expect_code(3);
+    let expected = format!("local 127.0.0.1 127.0.0.1 NONE %;remote {}\n", server.user());
+    assert_eq!(text(&ran.stdout), expected);
+    let options = ["-o", local, "-oRemoteCommand=x"];
+    let ran = run(&mut client_command(&tssh_binary(), &server, &options, &["true"]));
+    ran.expect_code(255);
+    assert!(ran.stderr.contains("Cannot execute command-line and remote command."), "{ran:?}");
+    let ran = run(&mut client_command(&tssh_binary(), &server, &["-o", local], &["true"]));
+    assert_eq!(text(&ran.stdout), "", "nobody permitted it");
 }
 
 /// The same queries as the machine's ssh, and no answer that it does not know.

@@ -17,6 +17,7 @@ use tssh_transport::disconnect::DisconnectReason;
 impl Client {
     pub(super) fn open_session(&mut self, control: &mut Control<'_>) {
         if self.plan.program.is_none() {
+            self.run_local_command();
             log::debug1("Entering interactive session.");
             return self.go_to_background(control);
         }
@@ -28,6 +29,7 @@ impl Client {
                 self.session = Some(channel);
                 let session = "client-session".to_owned();
                 self.shared.state().connections.insert(channel, session);
+                self.run_local_command();
                 log::debug1("Entering interactive session.");
                 self.go_to_background(control);
             }
@@ -36,6 +38,17 @@ impl Client {
                 self.shared.fail();
                 control.disconnect(DisconnectReason::ByApplication, "no session");
             }
+        }
+    }
+
+    /// `LocalCommand`: nothing goes on until it has ended, as in ssh; its status is its own matter.
+    fn run_local_command(&self) {
+        let Some(command) = &self.settings.local_command else { return };
+        let shell = self.settings.account.shell_to_use();
+        log::debug3(format_args!("Executing {} -c \"{command}\"", shell.to_string_lossy()));
+        if let Err(error) = std::process::Command::new(&shell).arg("-c").arg(command).status() {
+            let (shell, words) = (shell.to_string_lossy(), crate::exit::os_words(&error));
+            log::error(format_args!("Couldn't execute {shell} -c \"{command}\": {words}"));
         }
     }
 
