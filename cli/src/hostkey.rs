@@ -70,7 +70,9 @@ impl HostKeyCheck {
         let files = settings.user_known_hosts.iter().chain(&settings.global_known_hosts);
         let files = KnownHosts::read(files);
         let mut ordering = KnownHosts::default();
-        if let Some(template) = &settings.known_hosts_command {
+        // Where the order is given nobody need be asked.
+        let ordered = settings.order_host_key_algorithms;
+        if let Some(template) = settings.known_hosts_command.as_ref().filter(|_| ordered) {
             // As in ssh: here the host's name has neither port nor alias.
             let name = &settings.host_name;
             let text = command::run(&settings, template, Reason::Order, name, None)?;

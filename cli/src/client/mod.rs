@@ -15,7 +15,7 @@ mod worker;
 use crate::account::Account;
 use crate::args::Arguments;
 use crate::background::{self, Background};
-use crate::config::algorithms::{KEY_ALGORITHMS, Kind as List};
+use crate::config::algorithms::{Kind as List, all_key_algorithms};
 use crate::config::options::SessionType;
 use crate::config::{self, Facts, Settings};
 use crate::connect::{Connected, connect};
@@ -100,7 +100,7 @@ fn prepare(arguments: Arguments) -> Result<Option<(Settings, Plan, Route)>> {
     let default = Algorithms::default_for(Side::Client, cpu::has_aes());
     let default_list = |kind| match kind {
         List::Kex => default.kex.clone(),
-        List::Key => KEY_ALGORITHMS.iter().map(|&name| name.to_owned()).collect(),
+        List::Key => all_key_algorithms(),
         List::Cipher => default.cipher.clone(),
         List::Mac => default.mac.clone(),
     };
@@ -223,7 +223,7 @@ fn stack(settings: &Settings, check: &HostKeyCheck) -> Result<Stack> {
     let mut algorithms = Algorithms::default_for(Side::Client, cpu::has_aes());
     algorithms.host_key = match &settings.host_key_algorithms {
         Some(list) => list.clone(),
-        None => KEY_ALGORITHMS.iter().map(|&name| name.to_owned()).collect(),
+        None => all_key_algorithms(),
     };
     if settings.order_host_key_algorithms {
         algorithms.host_key = check.preferred(&algorithms.host_key);

@@ -88,6 +88,12 @@ pub const KEY_ALGORITHMS: &[&str] = &[
     "rsa-sha2-256",
 ];
 
+/// All of them.
+#[must_use]
+pub fn all_key_algorithms() -> Vec<String> {
+    KEY_ALGORITHMS.iter().map(|&name| name.to_owned()).collect()
+}
+
 /// Those of bare keys: what a server accepts, and an authority signs with.
 #[must_use]
 pub fn plain_key_algorithms() -> Vec<String> {

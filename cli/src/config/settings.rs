@@ -178,17 +178,21 @@ impl Settings {
         if let Some(accepted) = accepted {
             settings.pubkey_accepted_algorithms = accepted;
         }
-        let mut settings = Self { host_name, port, user, ..settings };
+        Self { host_name, port, user, ..settings }.with_commands()
+    }
+
+    /// Fills in the tokens of commands, which stand for everything else.
+    fn with_commands(mut self) -> Result<Self> {
         let expand = |command: &Option<String>| {
-            command.as_ref().map(|command| settings.expand_command(command)).transpose()
+            command.as_ref().map(|command| self.expand_command(command)).transpose()
         };
-        let remote_command = expand(&settings.remote_command)?;
+        let remote_command = expand(&self.remote_command)?;
         // Of a tunnel device there is no name.
-        let local = settings.local_command.as_deref().map(tokens::without_tunnel);
+        let local = self.local_command.as_deref().map(tokens::without_tunnel);
         let local_command = expand(&local)?;
-        settings.remote_command = remote_command;
-        settings.local_command = local_command;
-        Ok(settings)
+        self.remote_command = remote_command;
+        self.local_command = local_command;
+        Ok(self)
     }
 
     /// What needs neither tokens nor lists of algorithms.
@@ -218,10 +222,7 @@ impl Settings {
             batch_mode: o.batch_mode.unwrap_or(false),
             authentications: authentications(o),
             number_of_password_prompts: o.number_of_password_prompts.unwrap_or(3),
-            pubkey_accepted_algorithms: algorithms::KEY_ALGORITHMS
-                .iter()
-                .map(|&name| name.to_owned())
-                .collect(),
+            pubkey_accepted_algorithms: algorithms::all_key_algorithms(),
             ca_signature_algorithms: authority_algorithms(o),
             required_rsa_size: o.required_rsa_size.unwrap_or(tssh_transport::limits::RSA_BITS_MIN),
             strict_host_key_checking: o.strict_host_key_checking.unwrap_or_default(),

@@ -32,6 +32,8 @@ pub struct KeyFile {
     pub path: PathBuf,
     /// Public half; unknown for an encrypted file of the older formats without a `.pub` beside it.
     pub public: Option<PublicKey>,
+    /// The certificate that stands in the place of the public half.
+    pub certificate: Option<Certificate>,
     /// Whether a passphrase is needed.
     pub locked: Locked,
     /// Whether somebody named it.
@@ -44,39 +46,46 @@ impl KeyFile {
     #[must_use]
     pub fn load(path: &Path, user_provided: bool) -> Option<Self> {
         let loud = if user_provided { Level::Info } else { Level::Debug3 };
-        let found =
-            |public, locked| Some(Self { path: path.to_owned(), public, locked, user_provided });
+        let found = |half: Option<PublicHalf>, locked| {
+            let (public, certificate) = half.map_or((None, None), |h| (Some(h.key), h.certificate));
+            Some(Self { path: path.to_owned(), public, certificate, locked, user_provided })
+        };
+        let beside = public_beside(path);
         let text = match read(path) {
             Ok(text) => text,
             Err(ReadFault::Io(error)) => {
                 let words = os_words(&error);
                 log::write(loud, format_args!("no such identity: {}: {words}", path.display()));
                 // The public half may still be there, and the private one in the agent.
-                let public = public_beside(path)?;
-                return found(Some(public), Locked::NoPrivateHalf);
+                return found(Some(beside?), Locked::NoPrivateHalf);
             }
             Err(ReadFault::TooOpen(mode)) => {
                 complain_about_mode(path, mode);
-                let public = public_beside(path)?;
-                return found(Some(public), Locked::NoPrivateHalf);
+                return found(Some(beside?), Locked::NoPrivateHalf);
             }
         };
         match is_encrypted(&text) {
             Ok(encrypted) => {
                 let locked = if encrypted { Locked::Yes } else { Locked::No };
-                match public_of_private_file(&text).or_else(|| public_beside(path)) {
-                    None if !encrypted => {
-                        let fault = parse_private_key(&text, None).err();
-                        let words = fault.map_or_else(String::new, |fault| fault.to_string());
-                        log::write(loud, format_args!("Load key \"{}\": {words}", path.display()));
-                        None
-                    }
-                    public => found(public, locked),
+                let half = match public_of_private_file(&text) {
+                    // What stands beside may be a certificate of this key; another key may not.
+                    Some(key) => Some(match beside.filter(|half| half.key == key) {
+                        Some(half) => half,
+                        None => PublicHalf { key, certificate: None },
+                    }),
+                    None => beside,
+                };
+                if half.is_none() && !encrypted {
+                    let fault = parse_private_key(&text, None).err();
+                    let words = fault.map_or_else(String::new, |fault| fault.to_string());
+                    log::write(loud, format_args!("Load key \"{}\": {words}", path.display()));
+                    return None;
                 }
+                found(half, locked)
             }
             // A public key file may be named for a key that the agent holds.
-            Err(fault) => match public_line(&text).or_else(|| public_beside(path)) {
-                Some(public) => found(Some(public), Locked::NoPrivateHalf),
+            Err(fault) => match public_half(&text).or(beside) {
+                Some(half) => found(Some(half), Locked::NoPrivateHalf),
                 None => {
                     log::write(loud, format_args!("Load key \"{}\": {fault}", path.display()));
                     None
@@ -93,13 +102,6 @@ impl KeyFile {
             Locked::Yes => Holder::LockedFile,
             Locked::NoPrivateHalf => Holder::Nobody,
         }
-    }
-
-    /// How messages call it.
-    #[must_use]
-    pub fn label(&self) -> String {
-        let explicit = if self.user_provided { " explicit" } else { "" };
-        format!("{}{explicit}", self.path.display())
     }
 
     /// The certificate in `NAME-cert.pub`.
@@ -148,7 +150,7 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, ReadFault> {
     file.take(KEY_FILE_BYTES_MAX).read_to_end(&mut text).map_err(ReadFault::Io)?;
     // As in OpenSSH: only the owner's own files are judged, and public keys are no secret.
     let own = meta.uid() == rustix::process::getuid().as_raw();
-    if own && meta.mode() & 0o077 != 0 && meta.is_file() && public_line(&text).is_none() {
+    if own && meta.mode() & 0o077 != 0 && meta.is_file() && public_half(&text).is_none() {
         return Err(ReadFault::TooOpen(meta.mode() & 0o777));
     }
     Ok(text)
@@ -165,11 +167,24 @@ fn complain_about_mode(path: &Path, mode: u32) {
     ));
 }
 
-/// The key of the first line that holds one.
-fn public_line(text: &[u8]) -> Option<PublicKey> {
+/// The public half of a key: bare, or in a certificate.
+struct PublicHalf {
+    key: PublicKey,
+    certificate: Option<Certificate>,
+}
+
+/// That of the first line that holds one.
+fn public_half(text: &[u8]) -> Option<PublicHalf> {
     let text = std::str::from_utf8(text).ok()?;
     let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
-    lines.take(16).find_map(|line| PublicKey::from_line(line).ok().map(|(key, _)| key))
+    lines.take(16).find_map(|line| match PublicKey::from_line(line) {
+        Ok((key, _)) => Some(PublicHalf { key, certificate: None }),
+        Err(_) => {
+            let certificate = Certificate::from_line(line).ok()?;
+            let key = certificate.key().clone();
+            Some(PublicHalf { key, certificate: Some(certificate) })
+        }
+    })
 }
 
 /// The certificate in a file; where there is none, `loud` says why.
@@ -197,11 +212,11 @@ pub fn certificate_of(path: &Path, loud: bool) -> Option<Certificate> {
 }
 
 /// The key in `NAME.pub`.
-fn public_beside(path: &Path) -> Option<PublicKey> {
+fn public_beside(path: &Path) -> Option<PublicHalf> {
     let mut name = path.as_os_str().to_owned();
     name.push(".pub");
     let mut text = Vec::new();
     let file = File::open(PathBuf::from(name)).ok()?;
     file.take(KEY_FILE_BYTES_MAX).read_to_end(&mut text).ok()?;
-    public_line(&text)
+    public_half(&text)
 }

@@ -40,8 +40,10 @@ pub struct Candidate {
     pub agent_blob: Vec<u8>,
     /// The file, where there is one.
     pub file: Option<KeyFile>,
-    /// For messages: path or the agent's comment, and how the key came here.
+    /// For messages: path, or the agent's comment.
     pub label: String,
+    /// Whether somebody named it.
+    pub explicit: bool,
     /// Was offered already.
     pub tried: bool,
 }
@@ -50,16 +52,20 @@ impl Candidate {
     /// As ssh names a key in its messages.
     #[must_use]
     pub fn describe(&self) -> String {
-        let Some(public) = &self.public else { return self.label.clone() };
+        let explicit = if self.explicit { " explicit" } else { "" };
+        let agent = if self.holder == Holder::Agent { " agent" } else { "" };
+        let Some(public) = &self.public else { return format!("{}{explicit}", self.label) };
         let kind = crate::hostkey::type_name(public);
         let suffix = if self.certificate.is_some() { "-CERT" } else { "" };
-        format!("{} {kind}{suffix} {}", self.label, fingerprint::sha256(&public.blob()))
+        let print = fingerprint::sha256(&public.blob());
+        format!("{} {kind}{suffix} {print}{explicit}{agent}", self.label)
     }
 }
 
 /// Orders the keys as ssh does: those of the agent that a file names, in the files' order; the
 /// agent's other keys, unless `IdentitiesOnly` is set; then the files whose key the agent lacks.
-/// The certificate beside a file follows its key; those that were named follow all files.
+/// Certificates that were named come before all files; otherwise the one beside a file follows its
+/// key, or stands in its place where it is the file's public half.
 #[must_use]
 pub fn candidates(settings: &Settings, agent: &[AgentKey]) -> Vec<Candidate> {
     let files: Vec<KeyFile> = settings
@@ -85,18 +91,21 @@ fn order(
 ) -> Vec<Candidate> {
     let held: Vec<Held> = agent.iter().filter_map(Held::read).collect();
     let mut of_files = Vec::new();
-    for file in files {
-        let beside = if named.is_empty() { file.certificate_beside() } else { None };
-        let label = file.label();
-        let certificate = beside.map(|c| of_certificate(c, label.clone(), &held, &[&file]));
-        of_files.push(of_file(file, label, &held));
-        of_files.extend(certificate);
-    }
     for (path, certificate) in named {
-        let files: Vec<&KeyFile> = of_files.iter().filter_map(|c| c.file.as_ref()).collect();
-        let label = format!("{path} explicit");
-        let candidate = of_certificate(certificate.clone(), label, &held, &files);
-        of_files.push(candidate);
+        let files = files.iter().collect::<Vec<_>>();
+        of_files.push(of_certificate(certificate.clone(), path.clone(), true, &held, &files));
+    }
+    for file in files {
+        let (label, explicit) = (file.path.display().to_string(), file.user_provided);
+        let certified =
+            |c: Certificate| of_certificate(c, label.clone(), explicit, &held, &[&file]);
+        let beside = if named.is_empty() { file.certificate_beside() } else { None };
+        let beside = beside.map(certified);
+        match file.certificate.clone().map(certified) {
+            Some(candidate) => of_files.push(candidate),
+            None => of_files.push(of_file(file, &held)),
+        }
+        of_files.extend(beside);
     }
     let (mut first, alone): (Vec<_>, Vec<_>) =
         of_files.into_iter().partition(|c| held.iter().any(|h| h.blob == c.blob));
@@ -145,28 +154,34 @@ impl Held {
             blob: self.blob,
             holder: Holder::Agent,
             file: None,
-            label: format!("{} agent", self.comment),
+            label: self.comment,
+            explicit: false,
             tried: false,
         }
     }
 }
 
-fn of_file(file: KeyFile, label: String, held: &[Held]) -> Candidate {
+fn of_file(file: KeyFile, held: &[Held]) -> Candidate {
     let blob = file.public.as_ref().map(PublicKey::blob).unwrap_or_default();
     let in_agent = held.iter().any(|key| key.blob == blob);
-    let agent_word = if in_agent { " agent" } else { "" };
-    let holder = if in_agent { Holder::Agent } else { file.holder() };
-    let (public, label) = (file.public.clone(), format!("{label}{agent_word}"));
-    let agent_blob = blob.clone();
-    let file = Some(file);
-    let (certificate, tried) = (None, false);
-    Candidate { public, certificate, blob, holder, agent_blob, file, label, tried }
+    Candidate {
+        public: file.public.clone(),
+        certificate: None,
+        holder: if in_agent { Holder::Agent } else { file.holder() },
+        agent_blob: blob.clone(),
+        blob,
+        label: file.path.display().to_string(),
+        explicit: file.user_provided,
+        file: Some(file),
+        tried: false,
+    }
 }
 
 /// A certificate's key signs: in the agent, with the certificate or without, or in a file.
 fn of_certificate(
     certificate: Certificate,
     label: String,
+    explicit: bool,
     held: &[Held],
     files: &[&KeyFile],
 ) -> Candidate {
@@ -179,14 +194,14 @@ fn of_certificate(
         (None, Some(file)) => file.holder(),
         (None, None) => Holder::Nobody,
     };
-    let agent_word = if in_agent.is_some() { " agent" } else { "" };
     Candidate {
         public: Some(own.clone()),
         blob: certificate.blob().to_vec(),
         holder,
         agent_blob: in_agent.map(|key| key.blob.clone()).unwrap_or_default(),
         file,
-        label: format!("{label}{agent_word}"),
+        label,
+        explicit,
         tried: false,
         certificate: Some(certificate),
     }

@@ -79,5 +79,5 @@ fn the_order_is_that_of_ssh() {
     assert_eq!(order_of(false), [agent_key(a), agent_key(c), agent_key(d), file_key(b)]);
     assert_eq!(order_of(true), [agent_key(a), agent_key(c), file_key(b)]);
     let all = order(Vec::new(), &[], &agent, false, 2048);
-    assert!(all[0].describe().starts_with("c\\033 agent ED25519 SHA256:"), "{}", all[0].describe());
+    assert!(all[0].describe().starts_with("c\\033 ED25519 SHA256:"), "{}", all[0].describe());
 }

@@ -72,6 +72,38 @@ fn a_certificate_beside_its_key() {
 }
 
 #[test]
+fn a_certificate_in_the_place_of_the_public_half() {
+    if lacks_openssh("certificates::a_certificate_in_the_place_of_the_public_half") {
+        return;
+    }
+    let trusting = Trusting::start();
+    let key = trusting.certified("key", KeyKind::Ed25519);
+    let shown = key.display().to_string();
+    std::fs::rename(certificate(&key), format!("{shown}.pub")).expect("move the certificate");
+    trusting.log_in(None, &["-o", "IdentitiesOnly=yes", "-i", &shown]).expect_code(52);
+}
+
+#[test]
+fn certificates_that_are_named_are_tried_first() {
+    if lacks_openssh("certificates::certificates_that_are_named_are_tried_first") {
+        return;
+    }
+    let trusting = Trusting::start();
+    let key = trusting.certified("last", KeyKind::Ed25519).display().to_string();
+    // More keys than the server has patience.
+    let mut arguments = vec!["-o".to_owned(), "IdentitiesOnly=yes".to_owned()];
+    for n in 0..7 {
+        let other = trusting.server.folder().join(&format!("other{n}"));
+        keygen(&other, KeyKind::Ed25519, "");
+        arguments.extend(["-i".to_owned(), other.display().to_string()]);
+    }
+    let named = format!("CertificateFile={key}-cert.pub");
+    arguments.extend(["-i".to_owned(), key, "-o".to_owned(), named]);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    trusting.log_in(None, &arguments).expect_code(52);
+}
+
+#[test]
 fn certificates_that_are_named() {
     if lacks_openssh("certificates::certificates_that_are_named") {
         return;
