@@ -10,9 +10,11 @@ mod options;
 
 use crate::account::Account;
 use crate::config::file::Reader;
+use crate::config::forwards::keep;
 use crate::config::{Facts, Options};
 use crate::exit::{Fatal, Result};
 use std::path::PathBuf;
+use tssh_forward::core::address::BadSpec;
 
 pub use options::{USAGE, VERSION, help};
 
@@ -54,6 +56,10 @@ pub struct Arguments {
     pub one_shot: bool,
     /// `--no-wait`: forwarded connections end with the session.
     pub no_wait: bool,
+    /// `--any-family`: a listening side of two addresses stands when one of them does.
+    pub any_family: bool,
+    /// `--port-file`: where the forwards are written down, with their ports.
+    pub port_file: Option<PathBuf>,
     /// `-G`: print the settings instead of connecting.
     pub print_config: bool,
     /// `-y`: messages to syslog.
@@ -71,6 +77,8 @@ struct Parser<'a> {
     tty_flags: u32,
     one_shot: bool,
     no_wait: bool,
+    any_family: bool,
+    port_file: Option<PathBuf>,
     print_config: bool,
     syslog: bool,
     /// What ends the reading, such as `-V`.
@@ -92,6 +100,8 @@ pub fn parse(words: &[String], account: &Account) -> Result<Invocation> {
         tty_flags: 0,
         one_shot: false,
         no_wait: false,
+        any_family: false,
+        port_file: None,
         print_config: false,
         syslog: false,
         early: None,
@@ -111,6 +121,8 @@ pub fn parse(words: &[String], account: &Account) -> Result<Invocation> {
         verbosity: parser.verbosity,
         one_shot: parser.one_shot,
         no_wait: parser.no_wait,
+        any_family: parser.any_family,
+        port_file: parser.port_file,
         print_config: parser.print_config,
         syslog: parser.syslog,
     })))
@@ -181,16 +193,25 @@ impl Parser<'_> {
     }
 
     fn long(&mut self, long: &str, words: &[String], at: &mut usize) -> Result<()> {
+        // A value follows, or stands behind an equals sign.
         let (name, attached) = match long.split_once('=') {
             Some((name, value)) => (name, Some(value)),
             None => (long, None),
         };
-        if name == "completions" || name == "man" {
+        if ["completions", "man", "port-file"].contains(&name) {
             let value = attached.or_else(|| {
                 *at += 1;
                 words.get(*at - 1).map(String::as_str)
             });
             let value = value.unwrap_or_default();
+            if name == "port-file" {
+                if value.is_empty() {
+                    let text = format!("option requires an argument -- --{name}\n{USAGE}");
+                    return Err(Fatal::usage(text));
+                }
+                self.port_file = Some(PathBuf::from(value));
+                return Ok(());
+            }
             let print = if name == "man" { manual::page } else { completions::script };
             self.early = Some(Invocation::Print(print(value)?));
             return Ok(());
@@ -198,6 +219,7 @@ impl Parser<'_> {
         match long {
             "one-shot" => self.one_shot = true,
             "no-wait" => self.no_wait = true,
+            "any-family" => self.any_family = true,
             _ => return self.early(long),
         }
         Ok(())
@@ -292,19 +314,10 @@ impl Parser<'_> {
             'i' => self.identity(value),
             'J' => self.jump(value)?,
             'l' => first(&mut o.user),
-            'L' => {
-                let bad = format!("Bad local forwarding specification '{value}'");
-                if let Some(hint) = hint(value) {
-                    return Err(Fatal::usage(format!("{bad}: {hint}")));
-                }
-                let forward = crate::forwards::local(value).map_err(|fault| {
-                    let cause = fault.cause().map(|c| format!("{c}\n")).unwrap_or_default();
-                    Fatal::usage(format!("{cause}{fault}"))
-                })?;
-                if !o.local_forward.contains(&forward) {
-                    o.local_forward.push(forward);
-                }
-            }
+            'D' => keep(&mut o.dynamic_forward, crate::forwards::dynamic(value).map_err(bad)?),
+            'L' => keep(&mut o.local_forward, crate::forwards::local(value).map_err(bad)?),
+            'R' => keep(&mut o.remote_forward, crate::forwards::remote(value).map_err(bad)?),
+            'W' => self.stdio(value)?,
             'o' => self.option(value)?,
             'P' => first(&mut o.tag),
             'Q' => self.early = Some(Invocation::Print(crate::query::answer(value)?)),
@@ -315,6 +328,20 @@ impl Parser<'_> {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// `-W`, which wants neither a command nor a terminal.
+    fn stdio(&mut self, value: &str) -> Result<()> {
+        use crate::config::options::{RequestTty, SessionType};
+        if self.options.stdio_forward.is_some() {
+            return Err(Fatal::usage("stdio forward already specified"));
+        }
+        let target = crate::forwards::stdio(value)
+            .ok_or_else(|| Fatal::usage(format!("Bad stdio forwarding specification '{value}'")))?;
+        self.options.stdio_forward = Some(target);
+        self.options.request_tty = Some(RequestTty::No);
+        self.options.session_type = Some(SessionType::None);
         Ok(())
     }
 
@@ -458,13 +485,10 @@ fn percent_decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Specifications that look like those of other programs get a word on what SSH carries.
-fn hint(spec: &str) -> Option<&'static str> {
-    match spec.split_once('/')?.0.to_ascii_lowercase().as_str() {
-        "udp" => Some("SSH forwarding carries TCP and Unix streams only"),
-        "ftp" => Some("the data connections of FTP cannot be forwarded; use SOCKS or SFTP"),
-        _ => None,
-    }
+/// Both lines about a bad specification, where there are two.
+fn bad(fault: BadSpec) -> Fatal {
+    let cause = fault.cause().map(|cause| format!("{cause}\n")).unwrap_or_default();
+    Fatal::usage(format!("{cause}{fault}"))
 }
 
 fn refused(row: &options::Row, reason: &str) -> Fatal {

@@ -410,6 +410,18 @@ impl Stack {
         outcome.inspect_err(|error| self.transport.fail(error))
     }
 
+    /// Tells whoever uses the other end something: SSH_MSG_DEBUG, to be displayed.
+    ///
+    /// # Errors
+    /// As [`Stack::next`].
+    pub fn debug(&mut self, text: &str) -> Result<()> {
+        #[cfg(feature = "transcript")]
+        self.note(&Call::Debug(text));
+        let message = tssh_transport::messages::transport::Debug::new(true, text.as_bytes(), b"");
+        let outcome = self.transport.sender().send_message(&message);
+        outcome.inspect_err(|error| self.transport.fail(error))
+    }
+
     /// Ends the connection: SSH_MSG_DISCONNECT is the last that goes out.
     pub fn disconnect(&mut self, reason: DisconnectReason, text: &str) {
         #[cfg(feature = "transcript")]

@@ -23,6 +23,16 @@ pub const DIAL_ADDRESSES_MAX: usize = 16;
 /// Connections not yet accepted by us that the kernel holds for one listener; the kernel lowers
 /// it to its own limit (4,096 by default). ssh's 128 drops connections of a burst of 1,000.
 pub const LISTEN_BACKLOG: u32 = 1024;
+/// How often a free port is looked for that is free for both families: with few ports in use the
+/// first try does it.
+pub const FREE_PORT_TRIES: usize = 8;
+/// The same as [`LISTEN_BACKLOG`], in the type of the call for Unix sockets.
+pub const LISTEN_BACKLOG_UNIX: i32 = 1024;
+/// Clients of our SOCKS listeners that have not said yet what they want: each holds a descriptor
+/// and no channel. A further one is turned away.
+pub const NEGOTIATIONS_MAX: usize = 1024;
+/// How long a SOCKS client may take to say what it wants: two round trips and no human.
+pub const SOCKS_PATIENCE: Duration = Duration::from_secs(30);
 /// Listening sockets of one connection: more than any configuration has.
 pub const LISTENERS_MAX: usize = 1024;
 /// Local forwards of one connection over its whole life, ended ones included: each keeps its

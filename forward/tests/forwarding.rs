@@ -13,7 +13,7 @@ use tssh_forward::Ended;
 use tssh_forward::core::address::{Listen, LocalForward, Target};
 use tssh_forward::core::policy::{Permit, PermitOpen, Policy};
 use tssh_forward::core::services::Services;
-use tssh_forward::driver::{AppEvent, DriverOptions};
+use tssh_forward::driver::{AppEvent, DriverOptions, ListenOptions};
 use tssh_transport::disconnect::DisconnectReason;
 
 const MIB: usize = 1024 * 1024;
@@ -172,7 +172,7 @@ async fn failure(client: &mut End, port: SocketAddr) -> String {
     assert!(nothing.is_empty());
     client
         .wait_for(|event| match event {
-            AppEvent::ForwardFailed { text } => Some(text),
+            AppEvent::ForwardFailed { text, .. } => Some(text),
             _ => None,
         })
         .await
@@ -197,7 +197,7 @@ async fn an_unknown_name_is_told_in_the_words_of_the_resolver() {
         listen: Listen::Tcp { bind: Some("127.0.0.1".to_owned()), port: 0 },
         target: Target::Tcp { host: "no-such-host.invalid".to_owned(), port: 1 },
     };
-    client.handle.call(move |c| c.listen_local(forward, false)).await.unwrap();
+    client.handle.call(move |c| c.listen_local(forward, ListenOptions::default())).await.unwrap();
     let port = client
         .wait_for(|event| match event {
             AppEvent::Listening { addresses, .. } => addresses.first().copied(),
@@ -223,7 +223,7 @@ async fn every_address_of_a_name_is_tried() {
             port: listener.local_addr().unwrap().port(),
         },
     };
-    client.handle.call(move |c| c.listen_local(forward, false)).await.unwrap();
+    client.handle.call(move |c| c.listen_local(forward, ListenOptions::default())).await.unwrap();
     let port = client
         .wait_for(|event| match event {
             AppEvent::Listening { addresses, .. } => addresses.first().copied(),
@@ -261,14 +261,14 @@ async fn a_busy_port_is_told_in_the_words_of_ssh() {
     let port = busy.local_addr().unwrap().port();
     let target = echo_server().await;
     let only = local_forward("127.0.0.1", port, target);
-    client.handle.call(move |c| c.listen_local(only, false)).await.unwrap();
+    client.handle.call(move |c| c.listen_local(only, ListenOptions::default())).await.unwrap();
     let (faults, text) = client
         .wait_for(|event| match event {
             AppEvent::ListenFailed { faults, text, .. } => Some((faults, text)),
             _ => None,
         })
         .await;
-    let lines: Vec<String> = faults.iter().filter(|f| f.loud).map(ToString::to_string).collect();
+    let lines: Vec<String> = faults.iter().filter(|f| f.last).map(ToString::to_string).collect();
     assert_eq!(lines, [format!("bind [127.0.0.1]:{port}: Address already in use")]);
     let words = format!("channel_setup_fwd_listener_tcpip: cannot listen to port: {port}");
     assert_eq!(text, words);
@@ -278,7 +278,7 @@ async fn a_busy_port_is_told_in_the_words_of_ssh() {
         listen: Listen::Tcp { bind: None, port },
         target: Target::Tcp { host: "localhost".to_owned(), port: target.port() },
     };
-    client.handle.call(move |c| c.listen_local(both, false)).await.unwrap();
+    client.handle.call(move |c| c.listen_local(both, ListenOptions::default())).await.unwrap();
     let (addresses, faults) = client
         .wait_for(|event| match event {
             AppEvent::Listening { addresses, faults, .. } => Some((addresses, faults)),
@@ -300,7 +300,7 @@ async fn a_restart_can_listen_again_at_once() {
     let _ = client.task.await;
     let (mut again, _server) = pair().await;
     let forward = local_forward("127.0.0.1", port.port(), target);
-    again.handle.call(move |c| c.listen_local(forward, false)).await.unwrap();
+    again.handle.call(move |c| c.listen_local(forward, ListenOptions::default())).await.unwrap();
     let addresses = again
         .wait_for(|event| match event {
             AppEvent::Listening { addresses, .. } => Some(addresses),
@@ -316,7 +316,11 @@ async fn a_forward_that_stops_listening_keeps_its_connections() {
     let (mut client, _server) = pair().await;
     let target = echo_server().await;
     let forward = local_forward("127.0.0.1", 0, target);
-    let id = client.handle.call(move |c| c.listen_local(forward, false)).await.unwrap();
+    let id = client
+        .handle
+        .call(move |c| c.listen_local(forward, ListenOptions::default()))
+        .await
+        .unwrap();
     let port = client
         .wait_for(|event| match event {
             AppEvent::Listening { addresses, .. } => addresses.first().copied(),
@@ -325,7 +329,7 @@ async fn a_forward_that_stops_listening_keeps_its_connections() {
         .await;
     let mut stream = TcpStream::connect(port).await.unwrap();
     client.wait_for(|e| matches!(e, AppEvent::ForwardAsked { .. }).then_some(())).await;
-    client.handle.call(move |c| c.stop_listening(id)).await.unwrap();
+    client.handle.call(move |c| c.cancel(id)).await.unwrap();
     assert!(TcpStream::connect(port).await.is_err());
     stream.write_all(b"still here").await.unwrap();
     let mut back = [0; 10];

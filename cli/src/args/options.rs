@@ -84,7 +84,7 @@ pub static OPTIONS: &[Row] = &[
     value('b', "address", Login, "local address to connect from"),
     flag('C', Session, "compression"),
     value('c', "ciphers", Algorithms, "ciphers to offer"),
-    refused(value('D', "[bind:]port", Forwarding, "SOCKS proxy on a port here"), NOT_YET),
+    value('D', "[bind:]port", Forwarding, "SOCKS proxy on a port here"),
     value('E', "file", Messages, "append messages to a file"),
     value('e', "char", Session, "escape character, \"none\" for none"),
     value('F', "file", Login, "configuration file, \"none\" for none"),
@@ -121,25 +121,19 @@ pub static OPTIONS: &[Row] = &[
         "print a list of algorithms, \"help\" for which lists there are",
     ),
     flag('q', Messages, "say nothing"),
-    refused(
-        value(
+    value(
             'R',
             "[bind:]port:host:hostport",
             Forwarding,
             "connections to the port there reach host:hostport from here",
         ),
-        NOT_YET,
-    ),
     refused(value('S', "path", Sharing, "socket of a shared connection"), NOT_YET),
     flag('s', Session, "the command is a subsystem"),
     flag('T', Session, "no terminal"),
     flag('t', Session, "terminal; twice even without one here"),
     flag('V', Messages, "version, to standard error"),
     flag('v', Messages, "say what happens; up to three times"),
-    refused(
-        value('W', "host:port", Forwarding, "standard input and output reach host:port"),
-        NOT_YET,
-    ),
+    value('W', "host:port", Forwarding, "standard input and output reach host:port"),
     refused(
         value('w', "tun[:tun]", Forwarding, "tunnel device"),
         "tssh has no tunnel devices: forward ports instead",
@@ -162,6 +156,18 @@ pub static LONG: &[Long] = &[
         name: "no-wait",
         value: "",
         what: "end with the command, whatever is still forwarded",
+        group: Forwarding,
+    },
+    Long {
+        name: "port-file",
+        value: "file",
+        what: "write each forward that stands to a file, with the port that a 0 became",
+        group: Forwarding,
+    },
+    Long {
+        name: "any-family",
+        value: "",
+        what: "a port that is free for one of IPv4 and IPv6 only is no failure",
         group: Forwarding,
     },
     Long {
@@ -197,9 +203,11 @@ pub const VERSION: &str = concat!("tssh_", env!("CARGO_PKG_VERSION"));
 /// What a bad command line is answered with.
 pub const USAGE: &str = "\
 usage: tssh [-246AaCfGgkNnqsTtVvXxYy] [-B bind_interface] [-b bind_address]
-            [-c cipher_spec] [-E log_file] [-e escape_char] [-F configfile]
-            [-i identity_file] [-J destination] [-L address] [-l login_name]
-            [-m mac_spec] [-o option] [-P tag] [-p port] [-Q query_option]
+            [-c cipher_spec] [-D [bind_address:]port] [-E log_file]
+            [-e escape_char] [-F configfile] [-i identity_file]
+            [-J destination] [-L address] [-l login_name] [-m mac_spec]
+            [-o option] [-P tag] [-p port] [-Q query_option] [-R address]
+            [-W host:port]
             destination [command [argument ...]]
        tssh --help | --version | --demo | --completions shell | --man page";
 

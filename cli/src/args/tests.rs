@@ -132,6 +132,34 @@ fn every_option_works_or_is_refused_with_the_reason() {
     }
 }
 
+/// S31, S56: the options of forwarding, and what `-W` implies.
+#[test]
+fn forwards_of_every_kind() {
+    let o = connect(&["-L1:a:2", "-R", "3:b:4", "-R5", "-D6", "-D", "[::1]:0", "h"]).options;
+    let shown = |list: Vec<String>| list.join(" | ");
+    assert_eq!(shown(o.local_forward.iter().map(ToString::to_string).collect()), "1 [a]:2");
+    let remote = o.remote_forward.iter().map(ToString::to_string).collect();
+    assert_eq!(shown(remote), "3 [b]:4 | 5 [socks]:0");
+    let dynamic = o.dynamic_forward.iter().map(ToString::to_string).collect();
+    assert_eq!(shown(dynamic), "6 | [::1]:0");
+    let o = connect(&["-W", "[::1]:22", "-L1:a:2", "h"]).options;
+    let settings = crate::config::forwards::ForwardSettings::of(&o);
+    assert!(settings.stdio.is_some() && settings.is_empty() && settings.exit_on_failure);
+    assert_eq!(o.request_tty, Some(crate::config::options::RequestTty::No));
+    for (words, text) in [
+        (["-W", "a"], "Bad stdio forwarding specification 'a'"),
+        (["-W", "a:0"], "Bad stdio forwarding specification 'a:0'"),
+        (["-R", "x"], "Bad remote forwarding specification 'x'"),
+        (["-D", "x"], "Bad dynamic forwarding specification 'x'"),
+    ] {
+        assert_eq!(refused(&[words[0], words[1], "h"]), text);
+    }
+    let file = connect(&["--port-file", "f", "--any-family", "h"]);
+    assert_eq!((file.port_file, file.any_family), (Some("f".into()), true));
+    assert_eq!(connect(&["--port-file=f", "h"]).port_file, Some("f".into()));
+    assert!(refused(&["h", "--port-file"]).starts_with("option requires an argument"));
+}
+
 #[test]
 fn long_options_and_the_version() {
     assert!(connect(&["-GF", "none", "h"]).print_config);

@@ -5,10 +5,12 @@
 //! way to the end, [`typed`] what the user asks for meanwhile, [`host_keys`] the update of host
 //! keys.
 
+mod failures;
 mod finish;
 mod forwards;
 pub(super) mod host_keys;
 mod local;
+mod ports;
 mod program;
 mod typed;
 mod x11;
@@ -20,12 +22,13 @@ use crate::background::Background;
 use crate::config::Settings;
 use crate::limits::LOCAL_DIALS_MAX;
 use crate::log::{self, Level};
+use ports::PortFile;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
 use tssh_connection::{ChannelKey, Event, RequestTag};
-use tssh_forward::core::address::LocalForward;
-use tssh_forward::driver::{AppEvent, Application, Control, ForwardId};
+use tssh_forward::driver::{AppEvent, Application, Control, Forward, ForwardId};
 use tssh_transport::algorithms::Negotiated;
 use tssh_transport::disconnect::DisconnectReason;
 use tssh_transport::userauth::AuthEvent;
@@ -46,11 +49,13 @@ pub struct Client {
     session_over: bool,
     pty: Option<RequestTag>,
     program: Option<RequestTag>,
-    forwards: Vec<(ForwardId, LocalForward)>,
-    /// Forwards whose listeners have not reported.
+    /// By name; bounded like the driver's table.
+    forwards: BTreeMap<ForwardId, Forward>,
+    /// Forwards of the start that have not reported.
     forwards_pending: usize,
     /// Forwards of the command line of `~C` that have not reported.
     late_forwards: Vec<ForwardId>,
+    ports: PortFile,
     /// Types of channel that the server opened unasked, each once; there are seven in all.
     warned_kinds: Vec<String>,
     x11: x11::X11,
@@ -86,6 +91,7 @@ impl Client {
         shared: Arc<Shared>,
         questions: mpsc::Sender<Question>,
     ) -> Self {
+        let ports = PortFile::new(plan.port_file.clone());
         Self {
             settings,
             plan,
@@ -97,9 +103,10 @@ impl Client {
             session_over: false,
             pty: None,
             program: None,
-            forwards: Vec::new(),
+            forwards: BTreeMap::new(),
             forwards_pending: 0,
             late_forwards: Vec::new(),
+            ports,
             warned_kinds: Vec::new(),
             x11: x11::X11::default(),
             x11_request: None,

@@ -8,6 +8,7 @@ mod app;
 mod commandline;
 mod ending;
 mod escapes;
+mod holder;
 mod session;
 mod shared;
 mod worker;
@@ -130,6 +131,8 @@ fn prepare(arguments: Arguments) -> Result<Option<(Settings, Plan, Route)>> {
     let mut plan = Plan::new(&settings, command)?;
     plan.one_shot = arguments.one_shot;
     plan.no_wait = arguments.no_wait;
+    plan.any_family = arguments.any_family;
+    plan.port_file.clone_from(&arguments.port_file);
     let route = Route::new(&settings, arguments.config_file.as_deref(), arguments.verbosity)?;
     Ok(Some((settings, plan, route)))
 }

@@ -60,6 +60,10 @@ pub struct Plan {
     pub one_shot: bool,
     /// Forwarded connections do not outlive the session.
     pub no_wait: bool,
+    /// A listening side of two addresses stands when one of them does.
+    pub any_family: bool,
+    /// Where the forwards are written down.
+    pub port_file: Option<std::path::PathBuf>,
 }
 
 impl Plan {
@@ -105,7 +109,16 @@ impl Plan {
             _ => None,
         };
         let stdin = !settings.stdin_null;
-        Ok(Self { program, tty, stdin, escape, one_shot: false, no_wait: false })
+        Ok(Self {
+            program,
+            tty,
+            stdin,
+            escape,
+            one_shot: false,
+            no_wait: false,
+            any_family: false,
+            port_file: None,
+        })
     }
 }
 

@@ -45,6 +45,8 @@ pub(super) struct State {
     pub(super) interrupted: bool,
     /// The connections within this one, for the list that `~#` and logging out show.
     pub(super) connections: BTreeMap<ChannelKey, String>,
+    /// The targets of those that have one, as text, until they are known to be reached or not.
+    pub(super) targets: BTreeMap<ChannelKey, String>,
     binding: Option<Arc<SessionBinding>>,
 }
 

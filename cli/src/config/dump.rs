@@ -70,7 +70,10 @@ static ROWS: &[(&str, Show)] = &[
     ("sessiontype", With(|d| name(session_type(d.settings.session_type)))),
     ("stdinnull", Value("no")),
     ("forkafterauthentication", Value("no")),
-    ("streamlocalbindunlink", Value("no")),
+    (
+        "streamlocalbindunlink",
+        With(|d| vec![yes_no(d.settings.forwards.how.stream_local_bind.unlink)]),
+    ),
     ("stricthostkeychecking", With(|d| name(strict(d.settings.strict_host_key_checking)))),
     ("tcpkeepalive", Value("yes")),
     ("tunnel", Value("false")),
@@ -108,9 +111,9 @@ static ROWS: &[(&str, Show)] = &[
     ("revokedhostkeys", Cleared),
     ("xauthlocation", Value("/usr/bin/xauth")),
     ("knownhostscommand", Cleared),
-    ("dynamicforward", Every),
-    ("localforward", With(|d| d.settings.local_forwards.iter().map(ToString::to_string).collect())),
-    ("remoteforward", Every),
+    ("dynamicforward", With(|d| shown(&d.settings.forwards.dynamic))),
+    ("localforward", With(|d| shown(&d.settings.forwards.local))),
+    ("remoteforward", With(|d| shown(&d.settings.forwards.remote))),
     ("identityfile", With(identity_files)),
     ("canonicaldomains", With(|d| words(d.options.canonical_domains.as_deref()))),
     ("certificatefile", Every),
@@ -119,7 +122,7 @@ static ROWS: &[(&str, Show)] = &[
     ("sendenv", With(|d| d.settings.send_env.iter().map(|name| quoted(name)).collect())),
     ("setenv", With(set_env)),
     ("logverbose", Value("none")),
-    ("permitremoteopen", Value("any")),
+    ("permitremoteopen", With(permit_remote_open)),
     ("addkeystoagent", Value("false")),
     ("forwardagent", With(forward_agent)),
     ("connecttimeout", With(|d| vec![connect_timeout(&d.options)])),
@@ -129,7 +132,10 @@ static ROWS: &[(&str, Show)] = &[
     ("escapechar", With(|d| vec![escape_char(d.settings.escape_char)])),
     ("ipqos", Value("lowdelay throughput")),
     ("rekeylimit", With(rekey_limit)),
-    ("streamlocalbindmask", Value("0177")),
+    (
+        "streamlocalbindmask",
+        With(|d| vec![format!("0{:o}", d.settings.forwards.how.stream_local_bind.mask)]),
+    ),
     ("syslogfacility", With(|d| vec![facility(&d.options)])),
     ("proxycommand", With(proxy_command)),
     ("proxyjump", With(proxy_jump)),
@@ -269,6 +275,15 @@ fn canonicalize(o: &Options) -> &'static str {
         Canonicalize::Yes => "true",
         Canonicalize::Always => "always",
     }
+}
+
+fn shown<T: ToString>(list: &[T]) -> Vec<String> {
+    list.iter().map(ToString::to_string).collect()
+}
+
+fn permit_remote_open(d: &Dump<'_>) -> Vec<String> {
+    let words = d.options.permit_remote_open.as_ref();
+    vec![words.map_or_else(|| "any".to_owned(), |words| words.join(" "))]
 }
 
 fn name(text: &str) -> Vec<String> {

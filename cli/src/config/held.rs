@@ -28,8 +28,6 @@ pub enum Shape {
     Name(&'static [(&'static str, &'static str)]),
     /// Anything else: yields what `-G` prints.
     Check(fn(&mut Words) -> Result<Vec<String>, Complaint>),
-    /// The same, every line of it in order.
-    Each(fn(&mut Words) -> Result<Vec<String>, Complaint>),
 }
 
 /// What becomes of a connection that asks for something which is not built.
@@ -56,7 +54,6 @@ pub fn apply(
 ) -> Result<bool, Complaint> {
     let (value, every) = match shape {
         Shape::Lines => (vec![argument(words)?], true),
-        Shape::Each(check) => (vec![check(words)?.join(" ")], true),
         other => (once(other, words)?, false),
     };
     if !active {
@@ -101,7 +98,7 @@ fn once(shape: &Shape, words: &mut Words) -> Result<Vec<String>, Complaint> {
             let word = argument(words)?;
             vec![named(names, &word).ok_or_else(|| unsupported(&word))?]
         }
-        Shape::Check(check) | Shape::Each(check) => check(words)?,
+        Shape::Check(check) => check(words)?,
     })
 }
 
@@ -228,14 +225,6 @@ fn service(word: &str) -> Option<String> {
     Some(name.map_or_else(|| format!("0x{value:02x}"), |(name, _)| (*name).to_owned()))
 }
 
-/// `StreamLocalBindMask`, in octal.
-pub fn bind_mask(words: &mut Words) -> Result<Vec<String>, Complaint> {
-    let word = argument(words)?;
-    let mask = u32::from_str_radix(&word, 8).ok().filter(|mask| *mask <= 0o777);
-    let mask = mask.ok_or_else(|| "Bad mask.".to_owned())?;
-    Ok(vec![format!("0{mask:o}")])
-}
-
 /// `SyslogFacility`.
 pub fn facility(words: &mut Words) -> Result<String, Complaint> {
     let word = argument(words)?;
@@ -272,20 +261,6 @@ pub fn permitted_cnames(words: &mut Words) -> Result<Vec<String>, Complaint> {
     }
 }
 
-/// `PermitRemoteOpen`: `any`, `none`, or targets.
-pub fn permit_remote_open(words: &mut Words) -> Result<Vec<String>, Complaint> {
-    let all: Vec<String> = words.drain(..).collect();
-    for word in &all {
-        let whole = all.len() == 1 && (word == "any" || word == "none");
-        let port = word.rsplit_once(':').map(|(_, port)| port);
-        let good = |port: &str| port == "*" || crate::forwards::port(port).is_some();
-        if !whole && !port.is_some_and(good) {
-            return Err("bad port number in permitremoteopen".to_owned());
-        }
-    }
-    if all.is_empty() { Err("Missing argument.".to_owned()) } else { Ok(all) }
-}
-
 /// `CanonicalDomains`: names, or `none`.
 pub fn domains(words: &mut Words) -> Result<Vec<String>, Complaint> {
     let all: Vec<String> = words.drain(..).collect();
@@ -306,48 +281,4 @@ pub fn domains(words: &mut Words) -> Result<Vec<String>, Complaint> {
         return Err("keyword canonicaldomains \"none\" argument must appear alone.".to_owned());
     }
     if all.is_empty() { Err("Missing argument.".to_owned()) } else { Ok(all) }
-}
-
-/// `RemoteForward`: what listens, and the target unless the far side asks for one itself.
-pub fn remote_forward(words: &mut Words) -> Result<Vec<String>, Complaint> {
-    let listen = end(&argument(words)?, true)?;
-    if words.len() > 1 {
-        return Err(bad_forward());
-    }
-    match words.pop_front() {
-        Some(target) => Ok(vec![listen, end(&target, false)?]),
-        None => Ok(vec![listen]),
-    }
-}
-
-/// `DynamicForward`: what listens.
-pub fn dynamic_forward(words: &mut Words) -> Result<Vec<String>, Complaint> {
-    Ok(vec![end(&argument(words)?, true)?])
-}
-
-fn bad_forward() -> Complaint {
-    "Bad forwarding specification.".to_owned()
-}
-
-/// One end of a forward as `-G` prints it.
-fn end(text: &str, listens: bool) -> Result<String, Complaint> {
-    if text.contains('/') {
-        return Ok(text.to_owned());
-    }
-    let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) => (Some(host), port),
-        None if listens => (None, text),
-        None => return Err(bad_forward()),
-    };
-    let port = match port {
-        "0" if listens => 0,
-        port => crate::forwards::port(port).ok_or_else(bad_forward)?,
-    };
-    let Some(host) = host else { return Ok(port.to_string()) };
-    let host = match host.strip_prefix('[') {
-        Some(inside) => inside.strip_suffix(']').ok_or_else(bad_forward)?,
-        None if host.contains(':') => return Err(bad_forward()),
-        None => host,
-    };
-    Ok(format!("[{host}]:{port}"))
 }

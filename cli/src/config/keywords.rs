@@ -1,6 +1,7 @@
 //! The table of configuration keywords: what each one holds, or why it holds nothing here.
 
 use super::algorithms::{self, Kind as List};
+use super::forwards;
 use super::held::{self, Missing, Shape};
 use super::options::{
     AddressFamily, Canonicalize, FingerprintHash, ForwardAgent, IdentityFile, Options, Proxy,
@@ -67,7 +68,7 @@ use Kind::{
     Structure, Text, Texts, Unsupported,
 };
 use Missing::{Quiet, Refused, Said};
-use Shape::{Check, Each, KeyTypes, Lines, Name, Word, Words as Several};
+use Shape::{Check, KeyTypes, Lines, Name, Word, Words as Several};
 
 /// Every keyword of OpenSSH 9 and 10, in alphabetical order.
 pub static KEYWORDS: &[Keyword] = &[
@@ -98,7 +99,7 @@ pub static KEYWORDS: &[Keyword] = &[
     row("controlpath", Held(Word, Quiet)),
     row("controlpersist", Held(Check(held::control_persist), Quiet)),
     row("dsaauthentication", Alias("pubkeyauthentication")),
-    row("dynamicforward", Held(Each(held::dynamic_forward), Said)),
+    row("dynamicforward", Other(forwards::dynamic)),
     row("enableescapecommandline", Flag(|o| &mut o.enable_escape_commandline)),
     row("enablesshkeysign", Held(Shape::Flag, Quiet)),
     row("escapechar", Other(escape_char)),
@@ -144,7 +145,7 @@ pub static KEYWORDS: &[Keyword] = &[
     row("kexalgorithms", Algorithms(List::Kex, "SSH2 KexAlgorithms", |o| &mut o.kex_algorithms)),
     row("knownhostscommand", Rest(|o| &mut o.known_hosts_command)),
     row("localcommand", Rest(|o| &mut o.local_command)),
-    row("localforward", Other(local_forward)),
+    row("localforward", Other(forwards::local)),
     row("loglevel", Other(log_level)),
     row("logverbose", Held(Several, Quiet)),
     row("macs", Algorithms(List::Mac, "SSH2 MAC spec", |o| &mut o.macs)),
@@ -154,7 +155,7 @@ pub static KEYWORDS: &[Keyword] = &[
     row("obscurekeystroketiming", Held(Word, Quiet)),
     row("passwordauthentication", Flag(|o| &mut o.password_authentication)),
     row("permitlocalcommand", Flag(|o| &mut o.permit_local_command)),
-    row("permitremoteopen", Held(Check(held::permit_remote_open), Quiet)),
+    row("permitremoteopen", Other(forwards::permit_remote_open)),
     row("pkcs11provider", Held(Word, Said)),
     row("port", Other(port)),
     row("preferredauthentications", Text(|o| &mut o.preferred_authentications)),
@@ -171,7 +172,7 @@ pub static KEYWORDS: &[Keyword] = &[
     row("refuseconnection", Held(Shape::Rest, Refused)),
     row("rekeylimit", Other(rekey_limit)),
     row("remotecommand", Rest(|o| &mut o.remote_command)),
-    row("remoteforward", Held(Each(held::remote_forward), Said)),
+    row("remoteforward", Other(forwards::remote)),
     row("requesttty", Choice(request_tty)),
     row("requiredrsasize", Number(|o| &mut o.required_rsa_size)),
     row("revokedhostkeys", Text(|o| &mut o.revoked_host_keys)),
@@ -187,8 +188,8 @@ pub static KEYWORDS: &[Keyword] = &[
     row("skeyauthentication", Alias("kbdinteractiveauthentication")),
     row("smartcarddevice", Alias("pkcs11provider")),
     row("stdinnull", Flag(|o| &mut o.stdin_null)),
-    row("streamlocalbindmask", Held(Check(held::bind_mask), Quiet)),
-    row("streamlocalbindunlink", Held(Shape::Flag, Quiet)),
+    row("streamlocalbindmask", Other(forwards::stream_local_bind_mask)),
+    row("streamlocalbindunlink", Flag(|o| &mut o.stream_local_bind_unlink)),
     row("stricthostkeychecking", Choice(strict_host_key_checking)),
     row("syslogfacility", Other(syslog_facility)),
     row("tag", Text(|o| &mut o.tag)),
@@ -440,24 +441,6 @@ fn identity_file(o: &mut Options, words: &mut Words, active: bool) -> Result<(),
     // The same file twice is tried once.
     if !o.identity_file.iter().any(|file| file.path == path) {
         o.identity_file.push(IdentityFile { path, user_provided: true });
-    }
-    Ok(())
-}
-
-fn local_forward(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complaint> {
-    let listen = argument(words)?;
-    let spec = match words.pop_front() {
-        Some(target) => format!("{listen}:{target}"),
-        // The book's one-argument form; ssh refuses it, the older ssh2 ignored it in silence.
-        None if listen.matches(':').count() >= 2 => listen,
-        None => return Err("Missing target argument.".to_owned()),
-    };
-    let forward = crate::forwards::local(&spec).map_err(|bad| match bad.cause() {
-        Some(cause) => format!("{cause}: Bad forwarding specification."),
-        None => "Bad forwarding specification.".to_owned(),
-    })?;
-    if active && o.local_forward.len() < LIST_ENTRIES_MAX && !o.local_forward.contains(&forward) {
-        o.local_forward.push(forward);
     }
     Ok(())
 }

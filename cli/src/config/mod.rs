@@ -11,6 +11,7 @@ pub mod docs;
 pub mod dump;
 pub mod file;
 pub mod forwarding;
+pub mod forwards;
 pub(crate) mod glob;
 pub mod held;
 pub mod keywords;

@@ -3,7 +3,7 @@
 use super::values::{EscapeChar, RekeyLimit};
 use crate::log::Level;
 use std::collections::BTreeMap;
-use tssh_forward::core::address::LocalForward;
+use tssh_forward::core::address::{DynamicForward, LocalForward, RemoteForward, Target};
 
 /// `StrictHostKeyChecking`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -132,6 +132,7 @@ pub struct Options {
     pub connect_timeout: Option<u32>,
     pub connection_attempts: Option<u32>,
     pub enable_escape_commandline: Option<bool>,
+    pub dynamic_forward: Vec<DynamicForward>,
     pub escape_char: Option<EscapeChar>,
     pub exit_on_forward_failure: Option<bool>,
     pub fingerprint_hash: Option<FingerprintHash>,
@@ -164,6 +165,7 @@ pub struct Options {
     pub number_of_password_prompts: Option<u32>,
     pub password_authentication: Option<bool>,
     pub permit_local_command: Option<bool>,
+    pub permit_remote_open: Option<Vec<String>>,
     pub port: Option<u16>,
     pub preferred_authentications: Option<String>,
     pub proxy: Option<Proxy>,
@@ -172,6 +174,7 @@ pub struct Options {
     pub pubkey_authentication: Option<bool>,
     pub rekey_limit: Option<RekeyLimit>,
     pub remote_command: Option<String>,
+    pub remote_forward: Vec<RemoteForward>,
     pub request_tty: Option<RequestTty>,
     pub required_rsa_size: Option<u32>,
     pub revoked_host_keys: Option<String>,
@@ -181,6 +184,10 @@ pub struct Options {
     pub session_type: Option<SessionType>,
     pub set_env: Vec<(String, String)>,
     pub stdin_null: Option<bool>,
+    /// `-W`.
+    pub stdio_forward: Option<Target>,
+    pub stream_local_bind_mask: Option<u32>,
+    pub stream_local_bind_unlink: Option<bool>,
     pub strict_host_key_checking: Option<StrictHostKeyChecking>,
     pub syslog_facility: Option<String>,
     pub tag: Option<String>,

@@ -2,6 +2,7 @@
 
 use super::algorithms::{self, Kind as List};
 use super::forwarding::{X11Settings, forwarded_agent};
+use super::forwards::ForwardSettings;
 use super::options::{
     AddressFamily, FingerprintHash, Options, Proxy, RequestTty, SessionType, StrictHostKeyChecking,
     UpdateHostKeys,
@@ -14,7 +15,6 @@ use crate::exit::{Fatal, Result};
 use crate::log::Level;
 use std::path::PathBuf;
 use std::time::Duration;
-use tssh_forward::core::address::LocalForward;
 
 /// Key files tried when none is named: OpenSSH's list without the types that are not built.
 pub const DEFAULT_IDENTITIES: &[&str] = &["~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ed25519"];
@@ -80,12 +80,10 @@ pub struct Settings {
     pub visual_host_key: bool,
     pub update_host_keys: UpdateHostKeys,
     pub fingerprint_hash: FingerprintHash,
-    pub local_forwards: Vec<LocalForward>,
-    pub gateway_ports: bool,
+    pub forwards: ForwardSettings,
     /// The socket of the agent to forward, if one is to be.
     pub forward_agent: Option<PathBuf>,
     pub x11: X11Settings,
-    pub exit_on_forward_failure: bool,
     /// Offered lists that somebody named or edited; none where the default stands.
     pub ciphers: Option<Vec<String>>,
     pub macs: Option<Vec<String>>,
@@ -198,7 +196,6 @@ impl Settings {
     /// What needs neither tokens nor lists of algorithms.
     fn without_paths(o: &Options, host: &str, account: &Account) -> Self {
         let background = o.fork_after_authentication.unwrap_or(false);
-        let cleared = o.clear_all_forwardings.unwrap_or(false);
         Self {
             host: host.to_owned(),
             host_name: String::new(),
@@ -239,11 +236,9 @@ impl Settings {
             update_host_keys: update_host_keys(o),
             visual_host_key: o.visual_host_key.unwrap_or(false),
             fingerprint_hash: o.fingerprint_hash.unwrap_or_default(),
-            local_forwards: if cleared { Vec::new() } else { o.local_forward.clone() },
+            forwards: ForwardSettings::of(o),
             forward_agent: None,
             x11: X11Settings::of(o),
-            gateway_ports: o.gateway_ports.unwrap_or(false),
-            exit_on_forward_failure: o.exit_on_forward_failure.unwrap_or(false),
             ciphers: None,
             macs: None,
             kex_algorithms: None,

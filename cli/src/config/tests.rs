@@ -62,8 +62,8 @@ fn ours(s: &Settings) -> BTreeMap<&'static str, Vec<String>> {
         ("user", vec![s.user.clone()]),
         ("batchmode", flag(s.batch_mode)),
         ("compression", flag(s.compression)),
-        ("gatewayports", flag(s.gateway_ports)),
-        ("exitonforwardfailure", flag(s.exit_on_forward_failure)),
+        ("gatewayports", flag(s.forwards.how.gateway_ports)),
+        ("exitonforwardfailure", flag(s.forwards.exit_on_failure)),
         ("hashknownhosts", flag(s.hash_known_hosts)),
         ("identitiesonly", flag(s.identities_only)),
         ("tcpkeepalive", flag(s.tcp_keep_alive)),
@@ -283,7 +283,7 @@ fn the_book_spelling_of_local_forward() {
     assert_eq!(two, read("localforward=2001:localhost:143", "h").unwrap().local_forward);
     let cleared = read("LocalForward 2001 localhost:143\nClearAllForwardings yes", "h").unwrap();
     let settings = Settings::resolve(&cleared, "h", &Account::current(), default_list).unwrap();
-    assert!(settings.local_forwards.is_empty());
+    assert!(settings.forwards.local.is_empty());
 }
 
 #[test]

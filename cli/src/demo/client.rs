@@ -5,7 +5,9 @@ use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 use tssh_connection::{Answer, ClientConfig, ConnectionConfig, Event, Stack};
 use tssh_forward::core::address::{Listen, LocalForward, Target};
-use tssh_forward::driver::{AppEvent, Application, Control, DriverOptions, Handle, run};
+use tssh_forward::driver::{
+    AppEvent, Application, Control, DriverOptions, Handle, ListenOptions, run,
+};
 use tssh_transport::algorithms::{Algorithms, Negotiated};
 use tssh_transport::entropy::{Entropy, SEED_BYTES};
 use tssh_transport::kex::rekey::RekeyLimits;
@@ -90,7 +92,7 @@ impl Client {
     fn listen(&self, port: u16, control: &mut Control<'_>) {
         let target = Target::Tcp { host: "localhost".to_owned(), port: self.settings.target_port };
         let listen = Listen::Tcp { bind: Some("127.0.0.1".to_owned()), port };
-        control.listen_local(LocalForward { listen, target }, false);
+        control.listen_local(LocalForward { listen, target }, ListenOptions::default());
     }
 
     fn authenticate(&self, question: AuthQuestion) -> AuthAnswer {
@@ -146,7 +148,7 @@ impl Application for Client {
                 self.moved = true;
                 self.listen(0, control);
             }
-            AppEvent::ListenFailed { text, .. } | AppEvent::ForwardFailed { text } => {
+            AppEvent::ListenFailed { text, .. } | AppEvent::ForwardFailed { text, .. } => {
                 self.tell(News::Failed(text));
             }
             _ => {}

@@ -301,15 +301,29 @@ impl Application for ServerApp {
                 let (user, peer, id) = (self.policy.user(), self.peer, channel.index());
                 log::verbose(format_args!("Close session: user {user} from {peer} id {id}"));
             }
-            AppEvent::ForwardServed { host, port, originator, outcome } => {
-                let (host, from) = (log::name(&host), log::name(&originator.0));
+            AppEvent::ForwardServed { target, originator, outcome } => {
+                let target = log::name(&target);
+                let from = originator.map_or_else(String::new, |(address, port)| {
+                    format!(" from {} port {port}", log::name(&address))
+                });
                 match outcome {
-                    Ok(()) => log::debug(format_args!("connected to {host} port {port}")),
-                    Err(error) => log::info(format_args!(
-                        "direct-tcpip from {from} port {} to host {host} port {port}: {}",
-                        originator.1,
-                        log::name(&error)
-                    )),
+                    Ok(()) => log::debug(format_args!("connected to {target}{from}")),
+                    Err(error) => {
+                        let error = log::name(&error);
+                        log::info(format_args!("forward to {target}{from}: {error}"));
+                    }
+                }
+            }
+            AppEvent::ListenServed { what, outcome } => {
+                let what = log::name(&what);
+                match outcome {
+                    Ok(addresses) => {
+                        log::debug(format_args!("listening for {what}: {addresses:?}"));
+                    }
+                    Err(error) => {
+                        let error = log::name(&error);
+                        log::info(format_args!("remote forward of {what}: {error}"));
+                    }
                 }
             }
             _ => {}

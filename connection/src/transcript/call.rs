@@ -34,6 +34,7 @@ pub(crate) enum Call<'a> {
     Deadline(Timestamp),
     Rekey,
     Ping(&'a [u8]),
+    Debug(&'a str),
     Disconnect(DisconnectReason, &'a str),
 }
 
@@ -95,6 +96,7 @@ impl Call<'_> {
             Self::Deadline(at) => ("c deadline", format!("{}", at.as_micros())),
             Self::Rekey => ("c rekey", String::new()),
             Self::Ping(data) => ("c ping", hex(data)),
+            Self::Debug(text) => ("c debug", hex(text.as_bytes())),
             Self::Disconnect(reason, text) => {
                 ("c disconnect", format!("{} {}", reason.code(), hex(text.as_bytes())))
             }

@@ -17,7 +17,7 @@
 //! | `c request CHANNEL MESSAGE`, `c reply CHANNEL OK` | requests about a channel |
 //! | `c global MESSAGE`, `c reply-global OK DATA` | requests about none |
 //! | `c answer ...` | the answer to a question |
-//! | `c deadline AT`, `c rekey`, `c ping DATA` | the calls of these names |
+//! | `c deadline AT`, `c rekey`, `c ping DATA`, `c debug TEXT` | the calls of these names |
 //! | `c disconnect CODE TEXT` | the call of this name |
 //!
 //! A channel is `INDEX.GENERATION` of its key, a message the whole message on the wire.

@@ -216,6 +216,7 @@ impl Layer for Replayed<'_> {
                 Ok(Ok(()))
             }
             "ping" => Ok(self.stack.ping(&words.bytes()?).map(|_| ())),
+            "debug" => Ok(self.stack.debug(&words.text()?)),
             "disconnect" => {
                 let (reason, text) = disconnect(line)?;
                 self.stack.disconnect(reason, &text);

@@ -52,6 +52,19 @@ impl<'a> Bind<'a> {
     }
 }
 
+/// Why an address could not be listened on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BindCause {
+    /// Somebody else listens there.
+    Busy,
+    /// The user may not listen there.
+    Forbidden,
+    /// The machine has no such address, or not the family: nobody is surprised.
+    NoFamily,
+    /// Something else.
+    Other,
+}
+
 /// One address that could not be listened on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BindFault {
@@ -59,9 +72,11 @@ pub struct BindFault {
     pub address: SocketAddr,
     /// The operating system's words.
     pub error: String,
-    /// Whether ssh prints it unasked: it does for the last address only, and tells the others
+    /// The reason behind them.
+    pub cause: BindCause,
+    /// It is the last of its forward's addresses: the one that ssh tells of unasked, the others
     /// with `-v`.
-    pub loud: bool,
+    pub last: bool,
 }
 
 impl std::fmt::Display for BindFault {
@@ -74,6 +89,12 @@ impl std::fmt::Display for BindFault {
 #[must_use]
 pub fn cannot_listen(port: u16) -> String {
     format!("channel_setup_fwd_listener_tcpip: cannot listen to port: {port}")
+}
+
+/// What ssh prints when a Unix socket could not be listened on.
+#[must_use]
+pub fn cannot_listen_unix(path: &str, error: &str) -> String {
+    format!("unix_listener: cannot bind to path {path}: {error}")
 }
 
 /// What ssh prints when the bind address does not resolve.
@@ -137,7 +158,12 @@ mod tests {
     #[test]
     fn faults_are_told_in_the_words_of_ssh() {
         let address = "127.0.0.1:2001".parse().unwrap();
-        let fault = BindFault { address, error: "Address already in use".to_owned(), loud: true };
+        let fault = BindFault {
+            address,
+            error: "Address already in use".to_owned(),
+            cause: BindCause::Busy,
+            last: true,
+        };
         assert_eq!(fault.to_string(), "bind [127.0.0.1]:2001: Address already in use");
         let words = "channel_setup_fwd_listener_tcpip: cannot listen to port: 2001";
         assert_eq!(cannot_listen(2001), words);

@@ -2,7 +2,7 @@
 
 use crate::core::local::BindFault;
 use crate::driver::clock::Clock;
-use crate::driver::listen::{Listener, bind_all};
+use crate::driver::listen::{Listener, Purpose, Stream, bind_all};
 use std::net::SocketAddr;
 use std::task::{Poll, Waker};
 use tokio::net::TcpStream;
@@ -26,7 +26,7 @@ impl Acceptor {
     pub fn bind(addresses: &[SocketAddr]) -> (Self, Vec<BindFault>) {
         let (sockets, faults) = bind_all(addresses);
         // Which socket it is does not matter here, and polling all of them costs nothing.
-        let listener = |socket| Listener::new(socket, 0, Waker::noop().clone());
+        let listener = |socket| Listener::new(socket, Purpose::Ours(0), Waker::noop().clone());
         let listeners = sockets.into_iter().map(listener).collect();
         (Self { listeners, clock: Clock::start() }, faults)
     }
@@ -52,8 +52,8 @@ impl Acceptor {
                 let now = self.clock.now();
                 for listener in &mut self.listeners {
                     listener.set_waker(cx.waker());
-                    if let Some(accepted) = listener.accept(now) {
-                        return Poll::Ready(Some(accepted));
+                    if let Some((Stream::Tcp(stream), Some(peer))) = listener.accept(now) {
+                        return Poll::Ready(Some((stream, peer)));
                     }
                     if listener.retry_at.is_some() && retry.is_none() {
                         return Poll::Ready(None);

@@ -4,6 +4,7 @@
 use crate::core::local::open_failed;
 use crate::core::policy::Policy;
 use crate::core::pump::{Action, PumpEvent};
+use crate::core::socks::Failure;
 use crate::driver::dial::Jobs;
 use crate::driver::endpoint::Endpoints;
 use crate::driver::event::AppEvent;
@@ -14,10 +15,12 @@ use crate::driver::slot::{Owner, STREAMS, Slot};
 use crate::driver::timed_stack::TimedStack;
 use crate::driver::timers::Timers;
 use crate::error::Ended;
-use crate::limits::{CLOSE_GRACE, DRAIN_AFTER_CLOSE};
+use crate::limits::{CLOSE_GRACE, DIALS_MAX, DRAIN_AFTER_CLOSE, NEGOTIATIONS_MAX};
 use std::collections::VecDeque;
+use std::time::Duration;
 use tssh_connection::{
-    Answer, ChannelEvent, ChannelKey, ChannelRequest, Event, LocalError, RequestTag, Stream,
+    Answer, ChannelEvent, ChannelKey, ChannelRequest, Event, GlobalRequest, LocalError, RequestTag,
+    Stream,
 };
 use tssh_transport::disconnect::DisconnectReason;
 use tssh_transport::userauth::AuthEvent;
@@ -39,6 +42,8 @@ pub(crate) struct Carrier {
     /// Channels that drain against time.
     timed: Vec<ChannelKey>,
     pub(crate) jobs: Jobs,
+    /// SOCKS clients of ours that have yet to say what they want.
+    pub(crate) negotiations: Jobs,
     pub(crate) forwards: Forwards,
     pub(crate) policy: Policy,
     pub(crate) timers: Timers,
@@ -62,7 +67,8 @@ impl Carrier {
             slots: Vec::new(),
             dirty: Vec::new(),
             timed: Vec::new(),
-            jobs: Jobs::default(),
+            jobs: Jobs::new(Token::Job, DIALS_MAX),
+            negotiations: Jobs::new(Token::Negotiation, NEGOTIATIONS_MAX),
             forwards: Forwards::default(),
             policy,
             timers,
@@ -161,6 +167,7 @@ impl Carrier {
             Token::ErrorOutput(index) => self.on_writable(index, Stream::Stderr),
             Token::Listener(index) => self.accept(index),
             Token::Job(index) => self.jobs.poll(index, &self.ready),
+            Token::Negotiation(index) => self.negotiations.poll(index, &self.ready),
             Token::SshRead | Token::SshWrite | Token::Commands | Token::Alarm => {}
         }
     }
@@ -221,15 +228,15 @@ impl Carrier {
                 self.events.push_back(AppEvent::Unsolicited { kind: kind.name().to_owned() });
             }
             ChannelEvent::Opened { channel } => {
+                if let Some(slot) = self.slot(channel) {
+                    slot.answer_socks(Ok(()));
+                }
                 self.step(channel, PumpEvent::Opened);
                 self.tell(channel, event);
                 self.start_reading(channel);
             }
             ChannelEvent::OpenFailed { channel, reason, ref description } => {
-                let text = open_failed(channel.index(), reason, description);
-                if self.slot(channel).is_some_and(|slot| slot.owner == Owner::Forwarder) {
-                    self.events.push_back(AppEvent::ForwardFailed { text });
-                }
+                self.open_refused(channel, reason, description);
                 self.tell(channel, event);
                 self.step(channel, PumpEvent::OpenFailed);
             }
@@ -260,6 +267,9 @@ impl Carrier {
                 self.tell(channel, event);
             }
             ChannelEvent::RequestReply { channel, .. } => self.tell(channel, event),
+            ChannelEvent::GlobalRequest { request, want_reply } if forwards(&request) => {
+                self.peers_request(request, want_reply);
+            }
             ChannelEvent::GlobalRequest { want_reply, .. } => {
                 if want_reply {
                     // Keepalives get the answer they ask for; what else there is we do not serve.
@@ -267,10 +277,24 @@ impl Carrier {
                 }
                 self.events.push_back(AppEvent::Protocol(Event::Channel(event)));
             }
-            ChannelEvent::GlobalReply { tag, .. } if self.alive_tags.front() == Some(&tag) => {
-                self.alive_tags.pop_front();
+            ChannelEvent::GlobalReply { tag, ok, ref data } => {
+                if self.alive_tags.front() == Some(&tag) {
+                    self.alive_tags.pop_front();
+                } else if !self.remote_replied(tag, ok, data) {
+                    self.events.push_back(AppEvent::Protocol(Event::Channel(event)));
+                }
             }
             event => self.events.push_back(AppEvent::Protocol(Event::Channel(event))),
+        }
+    }
+
+    /// The peer refused a channel: a forwarded connection has failed.
+    fn open_refused(&mut self, channel: ChannelKey, reason: u32, description: &str) {
+        let text = open_failed(channel.index(), reason, description);
+        let Some(slot) = self.slot(channel) else { return };
+        if slot.owner == Owner::Forwarder {
+            slot.answer_socks(Err(Failure::of_open(reason, description)));
+            self.events.push_back(AppEvent::ForwardFailed { channel: Some(channel), text });
         }
     }
 
@@ -295,7 +319,7 @@ impl Carrier {
     }
 
     fn act(&mut self, key: ChannelKey, action: Action) {
-        let (now, peer_knows_eow) = (self.now(), self.peer_knows_eow);
+        let peer_knows_eow = self.peer_knows_eow;
         let Some(slot) = self.slot(key) else { return };
         match action {
             // A channel that is gone needs neither.
@@ -314,11 +338,24 @@ impl Carrier {
             Action::Drop => slot.release(false),
             Action::Reset => slot.release(true),
             Action::ArmDeadline if slot.patient => {}
-            Action::ArmDeadline => {
-                slot.drain_by = Some(now.after(DRAIN_AFTER_CLOSE));
-                self.timed.push(key);
-            }
+            Action::ArmDeadline => self.drain_until(key, DRAIN_AFTER_CLOSE),
             Action::Free => self.free(key),
+        }
+    }
+
+    /// Gives a channel so long, from now.
+    pub(crate) fn drain_until(&mut self, key: ChannelKey, time: Duration) {
+        let by = self.now().after(time);
+        let Some(slot) = self.slot(key) else { return };
+        if slot.drain_by.replace(by).is_none() {
+            self.timed.push(key);
+        }
+    }
+
+    /// Gives it all the time there is.
+    pub(crate) fn drain_freely(&mut self, key: ChannelKey) {
+        if self.slot(key).is_some_and(|slot| slot.drain_by.take().is_some()) {
+            self.timed.retain(|timed| *timed != key);
         }
     }
 
@@ -414,10 +451,24 @@ impl Carrier {
             .filter(|key| slots.get(key.index()).and_then(Option::as_ref).is_none_or(late))
             .collect();
         for key in over {
+            if self.slot(key).is_some_and(|slot| slot.negotiating) {
+                self.abandon(key);
+            }
             self.step(key, PumpEvent::Deadline);
         }
         for index in self.forwards.rested(now) {
             self.accept(index);
         }
     }
+}
+
+/// Whether a global request is about a forward, and so for us to decide.
+const fn forwards(request: &GlobalRequest) -> bool {
+    matches!(
+        request,
+        GlobalRequest::TcpipForward { .. }
+            | GlobalRequest::CancelTcpipForward { .. }
+            | GlobalRequest::StreamlocalForward { .. }
+            | GlobalRequest::CancelStreamlocalForward { .. }
+    )
 }

@@ -51,6 +51,9 @@ impl Carrier {
         for key in &dirty {
             if let Some(slot) = self.slot(*key) {
                 slot.dirty = false;
+                if slot.negotiating {
+                    moved |= self.negotiate(*key);
+                }
             }
             for stream in STREAMS {
                 moved |= self.flush_ring(*key, stream);

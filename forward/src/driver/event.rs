@@ -1,13 +1,60 @@
 //! What the driver tells the application.
 
+use crate::core::address::{
+    Direction, DynamicForward, Listen, LocalForward, RemoteForward, Target,
+};
 use crate::core::local::BindFault;
 use crate::driver::handle::Control;
 use std::net::SocketAddr;
 use tssh_connection::{ChannelKey, Event};
 
-/// Names one local forward of a connection.
+/// Names one of our forwards of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ForwardId(pub(crate) usize);
+
+/// One of our forwards, whichever way it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Forward {
+    /// `-L`.
+    Local(LocalForward),
+    /// `-R`; a port of 0 has become the one that the peer chose, once it has.
+    Remote(RemoteForward),
+    /// `-D`.
+    Dynamic(DynamicForward),
+}
+
+impl Forward {
+    /// Which way it goes.
+    #[must_use]
+    pub const fn direction(&self) -> Direction {
+        match self {
+            Self::Local(_) => Direction::Local,
+            Self::Remote(_) => Direction::Remote,
+            Self::Dynamic(_) => Direction::Dynamic,
+        }
+    }
+
+    /// The listening side.
+    #[must_use]
+    pub const fn listen(&self) -> &Listen {
+        match self {
+            Self::Local(forward) => &forward.listen,
+            Self::Remote(forward) => &forward.listen,
+            Self::Dynamic(forward) => &forward.listen,
+        }
+    }
+}
+
+/// A forward in a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForwardInfo {
+    /// Its name.
+    pub id: ForwardId,
+    /// What it is.
+    pub forward: Forward,
+    /// Whether it listens.
+    pub up: bool,
+}
 
 /// Whoever decides: a client with its human, a server with its users, a test.
 pub trait Application: Send {
@@ -33,16 +80,16 @@ pub enum AppEvent {
         /// The channel; its key names nothing any more.
         channel: ChannelKey,
     },
-    /// A local forward listens on at least one address.
+    /// A forward of ours listens on at least one address here.
     Listening {
         /// The forward.
         forward: ForwardId,
-        /// Where it listens, with the port that a 0 became.
+        /// Where it listens, with the port that a 0 became; nothing for a Unix socket.
         addresses: Vec<SocketAddr>,
         /// Where it could not.
         faults: Vec<BindFault>,
     },
-    /// A local forward could not listen anywhere.
+    /// A forward of ours could not listen anywhere here; it is gone.
     ListenFailed {
         /// The forward.
         forward: ForwardId,
@@ -51,30 +98,59 @@ pub enum AppEvent {
         /// ssh's line that follows those of the loud faults.
         text: String,
     },
-    /// A connection was accepted by a local forward, and a channel was asked for.
+    /// The peer listens for a remote forward of ours.
+    RemoteListening {
+        /// The forward.
+        forward: ForwardId,
+        /// Its port, the one that a 0 became; nothing for a Unix socket.
+        port: Option<u16>,
+    },
+    /// The peer does not listen for a remote forward of ours; it is gone.
+    RemoteFailed {
+        /// The forward.
+        forward: ForwardId,
+    },
+    /// What came of [`Control::cancel`].
+    Cancelled {
+        /// The forward.
+        forward: ForwardId,
+        /// Whether it is gone; only a peer can say no.
+        ok: bool,
+    },
+    /// A connection of one of our forwards: accepted here, and a channel was asked for, or
+    /// accepted there, and the target is being connected to.
     ForwardAsked {
         /// The forward.
         forward: ForwardId,
-        /// Its channel.
+        /// Its channel. [`AppEvent::ForwardClosed`] follows, whatever becomes of it.
         channel: ChannelKey,
-        /// Who connected.
-        originator: SocketAddr,
+        /// The target; `None` where the client has yet to name it.
+        target: Option<Target>,
+        /// Who connected, as text, where that is known.
+        originator: Option<String>,
     },
     /// A forwarded connection did not come about.
     ForwardFailed {
-        /// ssh's line, without a line end.
+        /// Its channel, where it had one.
+        channel: Option<ChannelKey>,
+        /// The reason: ssh's line, without a line end.
         text: String,
     },
     /// A server made a connection that its client asked for, or refused to.
     ForwardServed {
-        /// Target host as the client wrote it.
-        host: String,
-        /// Target port as the client wrote it.
-        port: u32,
+        /// The target as the client wrote it: `HOST port PORT` or `path PATH`. Not made printable.
+        target: String,
         /// The originator as the client told it.
-        originator: (String, u32),
+        originator: Option<(String, u32)>,
         /// What came of it; the error is what the client was told.
         outcome: Result<(), String>,
+    },
+    /// A server listens for its client, or refused to.
+    ListenServed {
+        /// The listening side as the client wrote it. Not made printable.
+        what: String,
+        /// Where it listens, or why it does not, which the client is not told.
+        outcome: Result<Vec<SocketAddr>, String>,
     },
     /// A forwarded connection is over.
     ForwardClosed {

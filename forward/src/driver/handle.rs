@@ -1,11 +1,12 @@
 //! What an application may do: at once with a [`Control`], from elsewhere with a [`Handle`].
 
-use crate::core::address::LocalForward;
-use crate::core::policy::Policy;
+use crate::core::address::{DynamicForward, LocalForward, RemoteForward};
+use crate::core::policy::{PermitOpen, Policy};
 use crate::core::pump::{Kind, Pump, PumpEvent};
 use crate::driver::carrier::Carrier;
 use crate::driver::endpoint::Endpoints;
-use crate::driver::event::{AppEvent, ForwardId};
+use crate::driver::event::{AppEvent, ForwardId, ForwardInfo};
+use crate::driver::forwards::ListenOptions;
 use crate::driver::slot::{Owner, Slot};
 use std::fmt;
 use tokio::sync::{mpsc, oneshot};
@@ -276,14 +277,37 @@ impl Control<'_> {
         self.carrier.stack.global_request(request, want_reply)
     }
 
-    /// Starts a local forward; what comes of it follows as an event.
-    pub fn listen_local(&mut self, forward: LocalForward, gateway_ports: bool) -> ForwardId {
-        self.carrier.listen_local(forward, gateway_ports)
+    /// Sets where SOCKS clients of the far side may have us connect to (`PermitRemoteOpen`).
+    pub fn set_permit_remote_open(&mut self, permit: PermitOpen) {
+        self.carrier.forwards.permit_remote_open = permit;
     }
 
-    /// Stops listening; connections that were accepted live on.
-    pub fn stop_listening(&mut self, forward: ForwardId) {
-        self.carrier.stop_listening(forward);
+    /// Starts a local forward; `Listening` or `ListenFailed` follows as an event.
+    pub fn listen_local(&mut self, forward: LocalForward, how: ListenOptions) -> ForwardId {
+        self.carrier.listen_local(forward, how)
+    }
+
+    /// Starts a SOCKS proxy whose connections leave from the far side; `Listening` or
+    /// `ListenFailed` follows as an event.
+    pub fn listen_dynamic(&mut self, forward: DynamicForward, how: ListenOptions) -> ForwardId {
+        self.carrier.listen_dynamic(forward, how)
+    }
+
+    /// Asks the peer to listen; `RemoteListening` or `RemoteFailed` follows as an event.
+    pub fn request_remote(&mut self, forward: RemoteForward) -> ForwardId {
+        self.carrier.request_remote(forward)
+    }
+
+    /// Ends a forward; connections that were accepted live on. `Cancelled` follows as an event.
+    /// `false` where there is no such forward.
+    pub fn cancel(&mut self, forward: ForwardId) -> bool {
+        self.carrier.cancel(forward)
+    }
+
+    /// Our forwards that stand or are being set up, in the order in which they were asked for.
+    #[must_use]
+    pub fn forwards(&self) -> Vec<ForwardInfo> {
+        self.carrier.forwards.list()
     }
 
     /// Number of forwarded connections that are not over.

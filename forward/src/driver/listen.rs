@@ -1,17 +1,39 @@
 //! Listening sockets: bound as ssh binds them, and patient when the machine runs short.
 
-use crate::core::local::BindFault;
+use crate::core::local::{BindCause, BindFault};
+use crate::core::policy::StreamLocalBind;
+use crate::driver::endpoint::Endpoints;
 use crate::driver::text::error_text;
-use crate::limits::{ACCEPT_RETRY_FIRST, ACCEPT_RETRY_LAST, LISTEN_BACKLOG};
+use crate::limits::{
+    ACCEPT_RETRY_FIRST, ACCEPT_RETRY_LAST, FREE_PORT_TRIES, LISTEN_BACKLOG, LISTEN_BACKLOG_UNIX,
+};
+use rustix::fs::Mode;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use tssh_transport::Timestamp;
 
 /// Binds every address that can be bound. Port 0 takes one free port for all of them.
 pub(crate) fn bind_all(addresses: &[SocketAddr]) -> (Vec<TcpListener>, Vec<BindFault>) {
+    let any_port = addresses.iter().all(|address| address.port() == 0);
+    let mut tried = 1;
+    loop {
+        let (listeners, faults) = bind_once(addresses);
+        // The port that was free for one family can be taken for the other.
+        let busy = faults.iter().any(|fault| fault.cause == BindCause::Busy);
+        if !(any_port && busy && tried < FREE_PORT_TRIES) {
+            return (listeners, faults);
+        }
+        tried = tried.saturating_add(1);
+    }
+}
+
+fn bind_once(addresses: &[SocketAddr]) -> (Vec<TcpListener>, Vec<BindFault>) {
     let mut listeners = Vec::new();
     let mut faults = Vec::new();
     let mut chosen = None;
@@ -26,12 +48,25 @@ pub(crate) fn bind_all(addresses: &[SocketAddr]) -> (Vec<TcpListener>, Vec<BindF
                 listeners.push(listener);
             }
             Err(error) => {
-                let loud = i.saturating_add(1) == addresses.len();
-                faults.push(BindFault { address, error: error_text(&error), loud });
+                let last = i.saturating_add(1) == addresses.len();
+                let (cause, error) = (cause(&error), error_text(&error));
+                faults.push(BindFault { address, error, cause, last });
             }
         }
     }
     (listeners, faults)
+}
+
+fn cause(error: &io::Error) -> BindCause {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => BindCause::Busy,
+        io::ErrorKind::PermissionDenied => BindCause::Forbidden,
+        io::ErrorKind::AddrNotAvailable => BindCause::NoFamily,
+        _ if error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error()) => {
+            BindCause::NoFamily
+        }
+        _ => BindCause::Other,
+    }
 }
 
 /// A TCP listener as every forward has it. Within a runtime.
@@ -50,11 +85,92 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(LISTEN_BACKLOG)
 }
 
+/// A Unix socket that listens, and its file, which goes with it.
+pub(crate) struct UnixSocket {
+    socket: UnixListener,
+    path: PathBuf,
+    /// Device and inode, so that a file that somebody else has put there is left alone.
+    file: Option<(u64, u64)>,
+}
+
+/// The mask of the whole process changes while a socket is made: one at a time.
+static MASK: Mutex<()> = Mutex::new(());
+
+/// Makes a Unix socket and listens on it.
+///
+/// With `unlink`, a socket that is in the way is removed first; ssh would remove any file.
+pub(crate) fn bind_unix(path: &str, how: StreamLocalBind) -> Result<UnixSocket, String> {
+    let path = Path::new(path);
+    let words = |error: io::Error| error_text(&error);
+    if how.unlink
+        && let Ok(found) = path.symlink_metadata()
+    {
+        if !found.file_type().is_socket() {
+            return Err("a file that is no socket is in the way".to_owned());
+        }
+        std::fs::remove_file(path).map_err(words)?;
+    }
+    let socket = {
+        let _one_at_a_time = MASK.lock().unwrap_or_else(PoisonError::into_inner);
+        // The umask is the only way to have the file made with its mode from the start.
+        let before = rustix::process::umask(Mode::from_raw_mode(how.mask & 0o777));
+        let socket = std::os::unix::net::UnixListener::bind(path);
+        rustix::process::umask(before);
+        socket.map_err(words)?
+    };
+    let file = path.symlink_metadata().ok().map(|found| (found.dev(), found.ino()));
+    // A burst must not be turned away; the standard library asks for 128 at most.
+    rustix::net::listen(&socket, LISTEN_BACKLOG_UNIX).map_err(|error| words(error.into()))?;
+    socket.set_nonblocking(true).map_err(words)?;
+    let socket = UnixListener::from_std(socket).map_err(words)?;
+    Ok(UnixSocket { socket, path: path.to_owned(), file })
+}
+
+impl Drop for UnixSocket {
+    fn drop(&mut self) {
+        let found = self.path.symlink_metadata().ok();
+        let found = found.map(|found| (found.dev(), found.ino()));
+        if found.is_some() && found == self.file {
+            // Nobody is left to be told.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// A connection, made or accepted.
+pub(crate) enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Stream {
+    pub(crate) fn endpoints(self) -> Endpoints {
+        match self {
+            Self::Tcp(stream) => Endpoints::tcp(stream),
+            Self::Unix(stream) => Endpoints::whole(stream),
+        }
+    }
+}
+
+enum Socket {
+    Tcp(TcpListener),
+    Unix(UnixSocket),
+}
+
+/// What a listener listens for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A forward of ours, by number.
+    Ours(usize),
+    /// A forward that the peer asked for, by place.
+    Peers(usize),
+}
+
 /// One listening socket of a forward.
 pub(crate) struct Listener {
-    socket: TcpListener,
+    socket: Socket,
     /// Which forward it belongs to.
-    pub(crate) forward: usize,
+    pub(crate) purpose: Purpose,
     waker: Waker,
     backoff: Duration,
     /// Not to be asked before this time, after a failure.
@@ -62,18 +178,36 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    pub(crate) const fn new(socket: TcpListener, forward: usize, waker: Waker) -> Self {
-        Self { socket, forward, waker, backoff: ACCEPT_RETRY_FIRST, retry_at: None }
+    pub(crate) const fn new(socket: TcpListener, purpose: Purpose, waker: Waker) -> Self {
+        Self::of(Socket::Tcp(socket), purpose, waker)
     }
 
-    /// The next connection; `None` when there is none now. After a failure the listener rests,
-    /// longer each time: with no descriptor left, asking again at once would only spin.
-    pub(crate) fn accept(&mut self, now: Timestamp) -> Option<(TcpStream, SocketAddr)> {
+    pub(crate) const fn unix(socket: UnixSocket, purpose: Purpose, waker: Waker) -> Self {
+        Self::of(Socket::Unix(socket), purpose, waker)
+    }
+
+    const fn of(socket: Socket, purpose: Purpose, waker: Waker) -> Self {
+        Self { socket, purpose, waker, backoff: ACCEPT_RETRY_FIRST, retry_at: None }
+    }
+
+    /// The next connection and, where it has one, its address; `None` when there is none now.
+    /// After a failure the listener rests, longer each time: with no descriptor left, asking
+    /// again at once would only spin.
+    pub(crate) fn accept(&mut self, now: Timestamp) -> Option<(Stream, Option<SocketAddr>)> {
         if self.retry_at.is_some_and(|at| now < at) {
             return None;
         }
         self.retry_at = None;
-        match self.socket.poll_accept(&mut Context::from_waker(&self.waker)) {
+        let mut cx = Context::from_waker(&self.waker);
+        let accepted = match &self.socket {
+            Socket::Tcp(socket) => socket
+                .poll_accept(&mut cx)
+                .map_ok(|(stream, address)| (Stream::Tcp(stream), Some(address))),
+            Socket::Unix(unix) => {
+                unix.socket.poll_accept(&mut cx).map_ok(|(stream, _)| (Stream::Unix(stream), None))
+            }
+        };
+        match accepted {
             Poll::Ready(Ok(accepted)) => {
                 self.backoff = ACCEPT_RETRY_FIRST;
                 Some(accepted)
@@ -103,7 +237,10 @@ impl Listener {
     }
 
     pub(crate) fn local_addr(&self) -> Option<SocketAddr> {
-        self.socket.local_addr().ok()
+        match &self.socket {
+            Socket::Tcp(socket) => socket.local_addr().ok(),
+            Socket::Unix(_) => None,
+        }
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) enum Token {
     Listener(usize),
     /// A dial or a look-up moved.
     Job(usize),
+    /// A SOCKS client said something.
+    Negotiation(usize),
     /// An endpoint's main input can be read.
     Input(usize),
     /// An endpoint's second input can be read.

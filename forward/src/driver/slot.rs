@@ -1,6 +1,7 @@
 //! One channel in the driver's table: its endpoint, its pump, and what each stream waits for.
 
 use crate::core::pump::Pump;
+use crate::core::socks::{Failure, Request};
 use crate::driver::endpoint::Endpoints;
 use crate::driver::ready::{ReadyList, Token};
 use std::io;
@@ -68,6 +69,14 @@ pub(crate) struct Slot {
     pub(crate) drain_by: Option<Timestamp>,
     /// It may drain for ever: a pager in front of a human takes its time.
     pub(crate) patient: bool,
+    /// Bytes that go to the peer before what the endpoint has to say.
+    pub(crate) greeting: Vec<u8>,
+    /// The peer's end of it is still saying what it wants.
+    pub(crate) negotiating: bool,
+    /// A SOCKS client of ours waits for an answer to this.
+    pub(crate) socks: Option<Box<Request>>,
+    /// A SOCKS client was told that its target was not reached: a reset would take that back.
+    answered: bool,
 }
 
 const fn index(stream: Stream) -> usize {
@@ -104,6 +113,28 @@ impl Slot {
             shutting: false,
             drain_by: None,
             patient: false,
+            greeting: Vec::new(),
+            negotiating: false,
+            socks: None,
+            answered: false,
+        }
+    }
+
+    /// Tells a SOCKS client what has become of its request. The socket is fresh, so that the few
+    /// bytes of the answer find room; where they do not the client is gone.
+    pub(crate) fn answer_socks(&mut self, outcome: Result<(), Failure>) {
+        let (Some(request), Some(endpoints)) = (self.socks.take(), &mut self.endpoints) else {
+            return;
+        };
+        let answer = match outcome {
+            Ok(()) => request.granted(),
+            Err(failure) => request.failed(failure),
+        };
+        let mut cx = Context::from_waker(Waker::noop());
+        let written = endpoints.poll_write(false, &mut cx, &answer);
+        self.answered = outcome.is_err();
+        if !matches!(written, Poll::Ready(Ok(n)) if n == answer.len()) {
+            endpoints.stop_reading();
         }
     }
 
@@ -136,6 +167,12 @@ impl Slot {
         let extended = stream == Stream::Stderr;
         let slot = self.key.index();
         let token = if extended { Token::ErrorInput(slot) } else { Token::Input(slot) };
+        if !extended && !self.greeting.is_empty() {
+            let n = self.greeting.len().min(buffer.len());
+            let said = self.greeting.drain(..n);
+            buffer.iter_mut().zip(said).for_each(|(to, byte)| *to = byte);
+            return Filled::Bytes(n);
+        }
         let input = side(&mut self.inputs, stream);
         let Some(endpoints) = self.endpoints.as_mut().filter(|_| !input.stopped) else {
             return Filled::Pending;
@@ -210,6 +247,7 @@ impl Slot {
     pub(crate) fn release(&mut self, with_reset: bool) {
         if let Some(endpoints) = self.endpoints.take()
             && with_reset
+            && !self.answered
         {
             endpoints.reset();
         }

@@ -189,6 +189,10 @@ impl TimedStack {
         self.stack.request_rekey();
     }
 
+    pub(crate) fn debug(&mut self, text: &str) -> Result<()> {
+        self.stack.debug(text)
+    }
+
     pub(crate) fn disconnect(&mut self, reason: DisconnectReason, text: &str) {
         self.stack.disconnect(reason, text);
     }

@@ -11,7 +11,9 @@ use tssh_connection::{Answer, ClientConfig, ConnectionConfig, Event, ServerConfi
 use tssh_forward::Ended;
 use tssh_forward::core::address::{Listen, LocalForward, Target};
 use tssh_forward::core::policy::Policy;
-use tssh_forward::driver::{AppEvent, Application, Control, DriverOptions, Handle, run};
+use tssh_forward::driver::{
+    AppEvent, Application, Control, DriverOptions, Handle, ListenOptions, run,
+};
 use tssh_transport::algorithms::Algorithms;
 use tssh_transport::entropy::{Entropy, Purpose, SEED_BYTES};
 use tssh_transport::kex::rekey::RekeyLimits;
@@ -82,7 +84,7 @@ impl End {
     /// Starts a local forward to `target` on a free loopback port, and gives its IPv4 address.
     pub async fn forward(&mut self, target: SocketAddr) -> SocketAddr {
         let forward = local_forward("127.0.0.1", 0, target);
-        self.handle.call(move |c| c.listen_local(forward, false)).await.unwrap();
+        self.handle.call(move |c| c.listen_local(forward, ListenOptions::default())).await.unwrap();
         self.wait_for(|event| match event {
             AppEvent::Listening { addresses, .. } => addresses.first().copied(),
             _ => None,

@@ -16,7 +16,9 @@ use tssh_connection::{
     Answer, ChannelEvent, ChannelRequest, ClientConfig, ConnectionConfig, Event, Stack,
 };
 use tssh_forward::core::address::{Listen, LocalForward, Target};
-use tssh_forward::driver::{AppEvent, Application, Control, DriverOptions, Endpoints, Handle, run};
+use tssh_forward::driver::{
+    AppEvent, Application, Control, DriverOptions, Endpoints, Handle, ListenOptions, run,
+};
 use tssh_transport::disconnect::DisconnectReason;
 use tssh_transport::entropy::Entropy;
 use tssh_transport::kex::rekey::RekeyLimits;
@@ -313,7 +315,10 @@ impl Script<'_> {
             listen: Listen::Tcp { bind: Some("127.0.0.1".to_owned()), port: 0 },
             target: Target::Tcp { host: "127.0.0.1".to_owned(), port },
         };
-        handle.call(move |c| c.listen_local(forward, false)).await.map_err(text)?;
+        handle
+            .call(move |c| c.listen_local(forward, ListenOptions::default()))
+            .await
+            .map_err(text)?;
         let listening = |event| match event {
             AppEvent::Listening { addresses, .. } => addresses.first().copied(),
             _ => None,

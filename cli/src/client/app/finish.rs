@@ -36,6 +36,10 @@ impl Client {
         if let Some(session) = self.session.take() {
             self.shared.state().connections.remove(&session);
         }
+        if self.settings.forwards.stdio.is_some() {
+            // There was no command whose status would count.
+            self.shared.succeed();
+        }
         self.shared.leave_raw_mode();
         if self.plan.no_wait {
             return control.disconnect(DisconnectReason::ByApplication, "disconnected by user");

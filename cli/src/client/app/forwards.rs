@@ -1,50 +1,67 @@
 //! The forwards of the command line and the files: set up, reported, described.
 
 use super::Client;
-use crate::log::{self, Level};
+use super::failures::target_text;
+use crate::log;
+use crate::stdio::{StandardInput, StandardOutput};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tssh_connection::{ChannelKey, OpenKind};
 use tssh_forward::core::address::{Listen, Target};
-use tssh_forward::core::local::{BindFault, NONE_SET_UP};
-use tssh_forward::driver::{AppEvent, Control, ForwardId};
+use tssh_forward::core::local::BindFault;
+use tssh_forward::driver::{AppEvent, Control, Endpoints, Forward, ForwardId, Input, Output};
 use tssh_transport::disconnect::DisconnectReason;
+
+/// What ssh names as the originator of what has no address.
+const NO_ORIGINATOR: (&str, u32) = ("127.0.0.1", 65_535);
 
 impl Client {
     /// What becomes of a forward, or of one of its connections.
     pub(super) fn forward_event(&mut self, event: AppEvent, control: &mut Control<'_>) {
         match event {
-            AppEvent::Listening { addresses, faults, .. } => {
-                self.bind_faults(&faults, false);
-                for address in addresses {
-                    let (ip, port) = (address.ip(), address.port());
-                    log::debug1(format_args!("Local forwarding listening on {ip} port {port}."));
-                }
-                self.forward_reported(control);
+            AppEvent::Listening { forward, addresses, faults } => {
+                self.listening(forward, &addresses, &faults, control);
             }
-            AppEvent::ListenFailed { faults, text, .. } => {
-                self.bind_faults(&faults, true);
-                log::error(text);
-                log::error(NONE_SET_UP);
-                if self.settings.exit_on_forward_failure {
-                    self.shared.fail();
-                    control.disconnect(DisconnectReason::ByApplication, "forwarding failed");
-                    return;
-                }
-                self.forward_reported(control);
+            AppEvent::ListenFailed { forward, faults, text } => {
+                self.forwards.remove(&forward);
+                self.listen_failed(&faults, &text, control);
             }
-            AppEvent::ForwardAsked { forward, channel, originator } => {
-                let text = self.describe(forward, originator);
+            AppEvent::RemoteListening { forward, port } => {
+                self.remote_listening(forward, port, control);
+            }
+            AppEvent::RemoteFailed { forward } => self.remote_failed(forward, control),
+            AppEvent::Cancelled { forward, ok } => self.cancelled(forward, ok),
+            AppEvent::ForwardAsked { forward, channel, target, originator } => {
+                let text = self.describe(forward, target.as_ref(), originator.as_deref());
                 log::debug1(format_args!("channel {}: {text}", channel.index()));
-                self.shared.state().connections.insert(channel, text);
+                let remote = matches!(self.forwards.get(&forward), Some(Forward::Remote(_)));
+                let mut state = self.shared.state();
+                state.connections.insert(channel, text);
+                if let Some(target) = target.filter(|_| !remote) {
+                    state.targets.insert(channel, target_text(&target));
+                }
             }
-            AppEvent::ForwardFailed { text } => log::error(text),
+            AppEvent::ForwardFailed { channel, text } => self.connection_failed(channel, &text),
             AppEvent::ForwardClosed { channel } => {
-                self.shared.state().connections.remove(&channel);
+                let mut state = self.shared.state();
+                state.connections.remove(&channel);
+                state.targets.remove(&channel);
+                drop(state);
                 self.forwarded_closed(control);
             }
             AppEvent::Unsolicited { kind } => self.warn_unsolicited(&kind),
             // What is served for the peer is no concern of ours.
             _ => {}
+        }
+    }
+
+    fn cancelled(&mut self, id: ForwardId, ok: bool) {
+        if !ok {
+            return log::error("cancel: the server does not end the forward");
+        }
+        if let Some(forward) = self.forwards.remove(&id) {
+            log::debug1(format_args!("{} is cancelled", shown(&forward)));
+            log::info("Canceled forwarding.");
         }
     }
 
@@ -73,50 +90,208 @@ impl Client {
     /// Starts all forwards, once the user is logged in.
     pub(super) fn start_forwards(&mut self, control: &mut Control<'_>) {
         let settings = Arc::clone(&self.settings);
-        let distrusted = self.shared.state().distrusted;
-        if distrusted && !settings.local_forwards.is_empty() {
-            log::error("Port forwarding is disabled to avoid man-in-the-middle attacks.");
-        } else {
-            for forward in &settings.local_forwards {
-                log::debug1(format_args!("Local connections to {forward} forwarded."));
-                let id = control.listen_local(forward.clone(), settings.gateway_ports);
-                self.forwards.push((id, forward.clone()));
-                self.forwards_pending += 1;
-            }
+        let forwards = &settings.forwards;
+        if self.shared.state().distrusted && !forwards.is_empty() {
+            return log::error("Port forwarding is disabled to avoid man-in-the-middle attacks.");
+        }
+        control.set_permit_remote_open(forwards.permit_remote_open.clone());
+        let local = forwards.local.iter().cloned().map(Forward::Local);
+        let dynamic = forwards.dynamic.iter().cloned().map(Forward::Dynamic);
+        let remote = forwards.remote.iter().cloned().map(Forward::Remote);
+        for forward in local.chain(dynamic).chain(remote) {
+            self.forwards_pending += 1;
+            self.add_forward(forward, control);
         }
     }
 
-    fn forward_reported(&mut self, control: &mut Control<'_>) {
-        self.forwards_pending = self.forwards_pending.saturating_sub(1);
+    /// Sets up one forward; an event tells what comes of it.
+    pub(super) fn add_forward(&mut self, forward: Forward, control: &mut Control<'_>) -> ForwardId {
+        let how = self.settings.forwards.how;
+        let id = match &forward {
+            Forward::Local(local) => {
+                log::debug1(format_args!("Local connections to {local} forwarded."));
+                control.listen_local(local.clone(), how)
+            }
+            Forward::Dynamic(dynamic) => {
+                log::debug1(format_args!("Dynamic forwarding of connections to {dynamic}."));
+                control.listen_dynamic(dynamic.clone(), how)
+            }
+            Forward::Remote(remote) => {
+                log::debug1(format_args!("Remote connections to {remote} forwarded."));
+                control.request_remote(remote.clone())
+            }
+        };
+        self.forwards.insert(id, forward);
+        id
+    }
+
+    fn listening(
+        &mut self,
+        id: ForwardId,
+        addresses: &[SocketAddr],
+        faults: &[BindFault],
+        control: &mut Control<'_>,
+    ) {
+        self.tell_faults(faults, false);
+        if self.half_is_failure(faults) && self.forwards_pending > 0 {
+            control.cancel(id);
+            return self.listen_failed(&[], "a listening side stands on one address only", control);
+        }
+        for address in addresses {
+            let (ip, port) = (address.ip(), address.port());
+            log::debug1(format_args!("Local forwarding listening on {ip} port {port}."));
+        }
+        if let Some(open) = addresses.iter().find(|address| address.ip().is_unspecified()) {
+            let port = open.port();
+            log::info(format_args!(
+                "Warning: forwarded port {port} is open to every host that reaches this one."
+            ));
+        }
+        let port = addresses.first().map(SocketAddr::port);
+        self.stands(id, port);
+        self.forward_reported(control);
+    }
+
+    fn remote_listening(&mut self, id: ForwardId, port: Option<u16>, control: &mut Control<'_>) {
+        self.stands(id, port);
+        self.forward_reported(control);
+    }
+
+    /// A forward stands: a port of 0 has become another, and whoever wants to know is told.
+    fn stands(&mut self, id: ForwardId, chosen: Option<u16>) {
+        let Some(forward) = self.forwards.get_mut(&id) else { return };
+        if let Some(chosen) = chosen
+            && take_port(forward, chosen)
+        {
+            log::info(format_args!("Allocated port {chosen} for {}", purpose(forward)));
+        }
+        let line = shown(forward);
+        log::debug1(format_args!("{line} stands"));
+        if let Err(error) = self.ports.add(line) {
+            let words = crate::exit::os_words(&error);
+            log::error(format_args!("cannot write the file of ports: {words}"));
+        }
+    }
+
+    /// One of the forwards of the start has reported.
+    pub(super) fn forward_reported(&mut self, control: &mut Control<'_>) {
+        // One that was added later keeps nobody waiting.
+        if self.forwards_pending == 0 {
+            return;
+        }
+        self.forwards_pending -= 1;
         if self.forwards_pending == 0 {
             self.open_session(control);
         }
     }
 
-    pub(super) fn bind_faults(&self, faults: &[BindFault], all_failed: bool) {
-        for fault in faults {
-            let level = if fault.loud || all_failed && faults.len() == 1 {
-                Level::Error
-            } else {
-                Level::Debug1
-            };
-            log::write(level, fault);
+    /// `-W`: standard input and output are one forwarded connection.
+    pub(super) fn open_stdio(&mut self, target: &Target, control: &mut Control<'_>) {
+        let opened = self.stdio_channel(target, control);
+        match opened {
+            Ok(channel) => {
+                self.session = Some(channel);
+                let text = target_text(target);
+                self.shared.state().targets.insert(channel, text);
+            }
+            Err(words) => {
+                log::error(format_args!("stdio forwarding failed: {words}"));
+                self.shared.fail();
+                control.disconnect(DisconnectReason::ByApplication, "stdio forwarding failed");
+            }
         }
     }
 
-    fn describe(&self, forward: ForwardId, originator: SocketAddr) -> String {
-        let from = format!("connect from {} port {}", originator.ip(), originator.port());
-        let Some((_, forward)) = self.forwards.iter().find(|(id, _)| *id == forward) else {
-            return format!("direct-tcpip: {from}");
+    fn stdio_channel(
+        &self,
+        target: &Target,
+        control: &mut Control<'_>,
+    ) -> Result<ChannelKey, String> {
+        let words = |error: std::io::Error| crate::exit::os_words(&error);
+        let kind = match target {
+            Target::Tcp { host, port } => OpenKind::DirectTcpip {
+                host: host.clone(),
+                port: u32::from(*port),
+                originator_address: NO_ORIGINATOR.0.to_owned(),
+                originator_port: NO_ORIGINATOR.1,
+            },
+            Target::Unix(path) => OpenKind::DirectStreamlocal { path: path.clone() },
         };
-        let listening = match &forward.listen {
+        let input: Option<Input> = match self.settings.stdin_null {
+            true => None,
+            false => Some(Box::new(StandardInput::open().map_err(words)?)),
+        };
+        let output: Output = Box::new(StandardOutput::open().map_err(words)?);
+        let endpoints = Endpoints::split(input, Some(output));
+        control.open(kind, endpoints).map_err(|error| error.to_string())
+    }
+
+    fn describe(
+        &self,
+        forward: ForwardId,
+        target: Option<&Target>,
+        originator: Option<&str>,
+    ) -> String {
+        let from = originator.map_or_else(String::new, |who| format!(", connect from {who}"));
+        let Some(forward) = self.forwards.get(&forward) else {
+            return format!("forwarded{from}");
+        };
+        let listening = match forward.listen() {
             Listen::Tcp { port, .. } => format!("listening port {port}"),
             Listen::Unix(path) => format!("listening on {path}"),
         };
-        let target = match &forward.target {
-            Target::Tcp { host, port } => format!("{host} port {port}"),
-            Target::Unix(path) => path.clone(),
+        let wanted = match target {
+            Some(Target::Tcp { host, port }) => format!(" for {host} port {port}"),
+            Some(Target::Unix(path)) => format!(" for {path}"),
+            None => " for a SOCKS client".to_owned(),
         };
-        format!("direct-tcpip: {listening} for {target}, {from}")
+        let kind = match (forward, forward.listen(), target) {
+            (Forward::Remote(_), Listen::Tcp { .. }, _) => "forwarded-tcpip",
+            (Forward::Remote(_), Listen::Unix(_), _) => "forwarded-streamlocal",
+            (_, _, Some(Target::Unix(_))) => "direct-streamlocal",
+            _ => "direct-tcpip",
+        };
+        format!("{kind}: {listening}{wanted}{from}")
+    }
+}
+
+/// As `-G` prints it.
+pub(super) fn shown(forward: &Forward) -> String {
+    match forward {
+        Forward::Local(local) => format!("localforward {local}"),
+        Forward::Remote(remote) => format!("remoteforward {remote}"),
+        Forward::Dynamic(dynamic) => format!("dynamicforward {dynamic}"),
+    }
+}
+
+/// Puts the port that was chosen in the place of a 0; whether there was one.
+fn take_port(forward: &mut Forward, chosen: u16) -> bool {
+    let listen = match forward {
+        Forward::Local(forward) => &mut forward.listen,
+        Forward::Remote(forward) => &mut forward.listen,
+        Forward::Dynamic(forward) => &mut forward.listen,
+    };
+    match listen {
+        Listen::Tcp { port, .. } if *port == 0 => {
+            *port = chosen;
+            true
+        }
+        _ => false,
+    }
+}
+
+/// What the port was allocated for, in ssh's words for a remote forward.
+fn purpose(forward: &Forward) -> String {
+    let target = |target: &Target| match target {
+        Target::Tcp { host, port } => format!("{host}:{port}"),
+        Target::Unix(path) => path.clone(),
+    };
+    match forward {
+        Forward::Local(local) => format!("local forward to {}", target(&local.target)),
+        Forward::Dynamic(_) => "dynamic forward".to_owned(),
+        Forward::Remote(remote) => match &remote.target {
+            Some(to) => format!("remote forward to {}", target(to)),
+            None => "remote forward to socks:0".to_owned(),
+        },
     }
 }

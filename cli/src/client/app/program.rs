@@ -16,6 +16,10 @@ use tssh_transport::disconnect::DisconnectReason;
 
 impl Client {
     pub(super) fn open_session(&mut self, control: &mut Control<'_>) {
+        if let Some(target) = self.settings.forwards.stdio.clone() {
+            self.open_stdio(&target, control);
+            return self.go_to_background(control);
+        }
         if self.plan.program.is_none() {
             self.run_local_command();
             log::debug1("Entering interactive session.");
@@ -88,7 +92,11 @@ impl Client {
             ChannelEvent::OpenFailed { channel, reason, description }
                 if Some(channel) == self.session =>
             {
-                log::error(open_failed(channel.index(), reason, &description));
+                let text = open_failed(channel.index(), reason, &description);
+                self.connection_failed(Some(channel), &text);
+                if self.settings.forwards.stdio.is_some() {
+                    log::error("stdio forwarding failed");
+                }
                 self.shared.fail();
                 self.session_closed(control);
             }

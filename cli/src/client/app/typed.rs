@@ -11,7 +11,7 @@ use crate::log;
 use std::sync::Arc;
 use std::time::Instant;
 use tssh_connection::ChannelRequest;
-use tssh_forward::driver::{AppEvent, Control};
+use tssh_forward::driver::{AppEvent, Control, Forward};
 
 /// The length of a break, which few systems look at; as in ssh.
 const BREAK_MILLISECONDS: u32 = 1000;
@@ -43,20 +43,18 @@ impl Client {
         match commandline::parse(line) {
             Ok(Command::Nothing) => {}
             Ok(Command::Help) => log::show(commandline::HELP.replace('\n', "\r\n") + "\r\n"),
-            Ok(Command::Local(forward)) => {
-                let id = control.listen_local(forward.clone(), self.settings.gateway_ports);
-                self.forwards.push((id, forward));
+            Ok(Command::Add(forward)) => {
+                let id = self.add_forward(forward, control);
                 self.late_forwards.push(id);
             }
-            Ok(Command::CancelLocal(listen)) => {
-                let found = self.forwards.iter().position(|(_, f)| f.listen == listen);
-                match found {
-                    Some(index) => {
-                        let (id, _) = self.forwards.remove(index);
-                        control.stop_listening(id);
-                        log::info("Canceled forwarding.");
-                    }
-                    None => log::info("Unknown port forwarding."),
+            Ok(Command::Cancel(direction, listen)) => {
+                let same = |forward: &Forward| {
+                    forward.direction() == direction && *forward.listen() == listen
+                };
+                let found = self.forwards.iter().find(|(_, forward)| same(forward));
+                // What comes of it is told by an event.
+                if !found.is_some_and(|(id, _)| control.cancel(*id)) {
+                    log::info("Unknown port forwarding.");
                 }
             }
             Err(words) => log::info(words),
@@ -66,23 +64,29 @@ impl Client {
     /// Whether the event is about a forward that the command line asked for; it is told of here.
     pub(super) fn late_forward(&mut self, event: &AppEvent) -> bool {
         let (forward, faults, failure) = match event {
-            AppEvent::Listening { forward, faults, .. } => (forward, faults, None),
-            AppEvent::ListenFailed { forward, faults, text } => (forward, faults, Some(text)),
+            AppEvent::Listening { forward, faults, .. } => (forward, &faults[..], None),
+            AppEvent::ListenFailed { forward, faults, text } => {
+                (forward, &faults[..], Some(text.as_str()))
+            }
+            AppEvent::RemoteListening { forward, .. } => (forward, &[][..], None),
+            AppEvent::RemoteFailed { forward } => (forward, &[][..], Some("")),
             _ => return false,
         };
         let Some(index) = self.late_forwards.iter().position(|late| late == forward) else {
             return false;
         };
         self.late_forwards.swap_remove(index);
-        self.bind_faults(faults, failure.is_some());
-        match failure {
-            None => log::info("Forwarding port."),
-            Some(text) => {
-                self.forwards.retain(|(id, _)| id != forward);
-                log::error(text);
-                log::info("Port forwarding failed.");
-            }
+        let Some(text) = failure else {
+            log::info("Forwarding port.");
+            // The port that a 0 became is told as for every other forward.
+            return false;
+        };
+        self.tell_faults(faults, true);
+        self.forwards.remove(forward);
+        if !text.is_empty() {
+            log::error(text);
         }
+        log::info("Port forwarding failed.");
         true
     }
 
@@ -90,8 +94,8 @@ impl Client {
     fn leave_to_background(&self, control: &mut Control<'_>) {
         self.shared.state().in_background = true;
         self.shared.leave_raw_mode();
-        for (forward, _) in &self.forwards {
-            control.stop_listening(*forward);
+        for forward in self.forwards.keys() {
+            control.cancel(*forward);
         }
         let escape = crate::escape::shown(self.plan.escape.unwrap_or(b'~'));
         log::show(format_args!("{escape}& [backgrounded]\r\n"));

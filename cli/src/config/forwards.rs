@@ -1,0 +1,165 @@
+//! The keywords of port forwarding: `LocalForward`, `RemoteForward`, `DynamicForward` and what
+//! goes with them.
+
+use super::keywords::{Complaint, Words, argument};
+use super::options::Options;
+use crate::limits::LIST_ENTRIES_MAX;
+use tssh_forward::core::address::{BadSpec, DynamicForward, LocalForward, RemoteForward, Target};
+use tssh_forward::core::policy::{PermitOpen, StreamLocalBind};
+use tssh_forward::driver::ListenOptions;
+
+/// The forwards that a connection sets up, and how.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ForwardSettings {
+    /// `LocalForward`.
+    pub local: Vec<LocalForward>,
+    /// `DynamicForward`.
+    pub dynamic: Vec<DynamicForward>,
+    /// `RemoteForward`.
+    pub remote: Vec<RemoteForward>,
+    /// `-W`.
+    pub stdio: Option<Target>,
+    /// `GatewayPorts`, `StreamLocalBindMask` and `StreamLocalBindUnlink`.
+    pub how: ListenOptions,
+    /// `ExitOnForwardFailure`.
+    pub exit_on_failure: bool,
+    /// `PermitRemoteOpen`.
+    pub permit_remote_open: PermitOpen,
+}
+
+impl ForwardSettings {
+    /// From what was set; `-W` implies `ClearAllForwardings` and `ExitOnForwardFailure`, unless
+    /// they are set.
+    #[must_use]
+    pub fn of(o: &Options) -> Self {
+        let stdio = o.stdio_forward.clone();
+        let implied = stdio.is_some();
+        let cleared = o.clear_all_forwardings.unwrap_or(implied);
+        let bind = StreamLocalBind::default();
+        Self {
+            local: if cleared { Vec::new() } else { o.local_forward.clone() },
+            dynamic: if cleared { Vec::new() } else { o.dynamic_forward.clone() },
+            remote: if cleared { Vec::new() } else { o.remote_forward.clone() },
+            stdio,
+            how: ListenOptions {
+                gateway_ports: o.gateway_ports.unwrap_or(false),
+                stream_local_bind: StreamLocalBind {
+                    mask: o.stream_local_bind_mask.unwrap_or(bind.mask),
+                    unlink: o.stream_local_bind_unlink.unwrap_or(bind.unlink),
+                },
+            },
+            exit_on_failure: o.exit_on_forward_failure.unwrap_or(implied),
+            permit_remote_open: permitted(o.permit_remote_open.as_deref().unwrap_or_default()),
+        }
+    }
+
+    /// Whether anything is forwarded besides standard input and output.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.local.is_empty() && self.dynamic.is_empty() && self.remote.is_empty()
+    }
+}
+
+fn permitted(words: &[String]) -> PermitOpen {
+    match words {
+        [] => PermitOpen::Any,
+        [word] if word == "any" => PermitOpen::Any,
+        [word] if word == "none" => PermitOpen::None,
+        words => {
+            // They were checked when they were read.
+            let permits = words.iter().filter_map(|word| crate::forwards::permit(word));
+            PermitOpen::Only(permits.collect())
+        }
+    }
+}
+
+fn bad(fault: &BadSpec) -> Complaint {
+    match fault.cause() {
+        Some(cause) => format!("{cause}: Bad forwarding specification."),
+        None => "Bad forwarding specification.".to_owned(),
+    }
+}
+
+/// Keeps a forward once.
+pub fn keep<T: PartialEq>(list: &mut Vec<T>, forward: T) {
+    if list.len() < LIST_ENTRIES_MAX && !list.contains(&forward) {
+        list.push(forward);
+    }
+}
+
+/// `LocalForward`, in two words or in the one of the older ssh2.
+pub fn local(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complaint> {
+    let listen = argument(words)?;
+    let spec = match words.pop_front() {
+        Some(target) => format!("{listen}:{target}"),
+        // The book's one-argument form; ssh refuses it, the older ssh2 ignored it in silence.
+        None if listen.matches(':').count() >= 2 => listen,
+        None => return Err("Missing target argument.".to_owned()),
+    };
+    let forward = crate::forwards::local(&spec).map_err(|fault| bad(&fault))?;
+    if active {
+        keep(&mut o.local_forward, forward);
+    }
+    Ok(())
+}
+
+/// `RemoteForward`, in two words, in the one of the older ssh2, or without a target: SOCKS.
+pub fn remote(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complaint> {
+    let listen = argument(words)?;
+    let spec = match words.pop_front() {
+        Some(target) => format!("{listen}:{target}"),
+        None => listen,
+    };
+    let forward = crate::forwards::remote(&spec).map_err(|fault| bad(&fault))?;
+    if active {
+        keep(&mut o.remote_forward, forward);
+    }
+    Ok(())
+}
+
+/// `DynamicForward`.
+pub fn dynamic(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complaint> {
+    let listen = argument(words)?;
+    let forward = crate::forwards::dynamic(&listen).map_err(|fault| bad(&fault))?;
+    if active {
+        keep(&mut o.dynamic_forward, forward);
+    }
+    Ok(())
+}
+
+/// `PermitRemoteOpen`: `any`, `none`, or targets.
+pub fn permit_remote_open(
+    o: &mut Options,
+    words: &mut Words,
+    active: bool,
+) -> Result<(), Complaint> {
+    let all: Vec<String> = words.drain(..).collect();
+    for word in &all {
+        let whole = all.len() == 1 && (word == "any" || word == "none");
+        if !whole && crate::forwards::permit(word).is_none() {
+            return Err("bad port number in permitremoteopen".to_owned());
+        }
+    }
+    if all.is_empty() {
+        return Err("Missing argument.".to_owned());
+    }
+    if active {
+        o.permit_remote_open.get_or_insert(all);
+    }
+    Ok(())
+}
+
+/// `StreamLocalBindMask`, in octal.
+pub fn stream_local_bind_mask(
+    o: &mut Options,
+    words: &mut Words,
+    active: bool,
+) -> Result<(), Complaint> {
+    let word = argument(words)?;
+    let mask = u32::from_str_radix(&word, 8).ok().filter(|mask| *mask <= 0o777);
+    let mask = mask.ok_or_else(|| "Bad mask.".to_owned())?;
+    if active {
+        o.stream_local_bind_mask.get_or_insert(mask);
+    }
+    Ok(())
+}
