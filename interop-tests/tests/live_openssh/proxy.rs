@@ -112,3 +112,43 @@ fn jumps_that_make_no_sense_are_refused() {
         alone(&all).expect_code(255).expect_stderr(text);
     }
 }
+
+/// A chain of machines, each known from one configuration file, each with a key of its own.
+#[test]
+fn a_chain_of_jumps_leads_to_the_server() {
+    if lacks_openssh("proxy::a_chain_of_jumps_leads_to_the_server") {
+        return;
+    }
+    let servers = [(); 3].map(|()| Server::with_lines(&[]));
+    let mut config = String::new();
+    for (name, server) in ["target", "near", "middle"].iter().zip(&servers) {
+        config += &format!(
+            "Host {name}\nHostName 127.0.0.1\nPort {}\nUser {}\nIdentityFile {}\n\
+             UserKnownHostsFile {}\n",
+            server.port(),
+            server.user(),
+            server.user_key().display(),
+            server.known_hosts().display()
+        );
+    }
+    config += "Host *\nIdentitiesOnly yes\nBatchMode yes\nStrictHostKeyChecking yes\n";
+    let folder = servers[0].folder();
+    folder.write("config", &config);
+    for (options, hops) in [
+        (&["-J", "near"][..], 1),
+        (&["-J", "near,middle"], 2),
+        (&["-o", "ProxyJump=near,ssh://middle"], 2),
+        (&["-J", "none", "-o", "ProxyJump=near"], 0),
+    ] {
+        let before = [1, 2].map(|i: usize| servers[i].log().matches("Accepted publickey").count());
+        let mut command = std::process::Command::new(tssh_binary());
+        command.arg("-F").arg(folder.join("config")).args(options);
+        command.args(["target", "head -c 1000000 /dev/zero | wc -c; exit 9"]);
+        let done = run(command.env_remove("SSH_AUTH_SOCK"));
+        assert_eq!(done.expect_code(9).text(), "1000000\n", "{options:?}");
+        for (i, old) in [1, 2].into_iter().zip(before) {
+            let new = servers[i].log().matches("Accepted publickey").count();
+            assert_eq!(new - old, usize::from(hops >= i), "{options:?}");
+        }
+    }
+}
