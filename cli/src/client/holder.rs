@@ -78,10 +78,11 @@ mod tests {
 
     #[test]
     fn only_listening_sockets_of_the_port_count() {
-        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
-            0: 0100007F:07D1 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 77 1\n\
-            1: 0100007F:07D1 0100007F:9999 01 00000000:00000000 00:00000000 00000000     0        0 78 1\n\
-            2: 0100007F:07D2 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 79 1\n";
+        let line = |number: u32, port: &str, state: &str, inode: u32| {
+            format!("{number}: 0100007F:{port} 00000000:0000 {state} 0:0 00:0 0 0 0 {inode} 1\n")
+        };
+        let lines = [line(0, "07D1", "0A", 77), line(1, "07D1", "01", 78), line(2, "07D2", "0A", 79)];
+        let table = &format!("sl local_address ...\n{}", lines.concat());
         assert_eq!(listening(table, 2001), [77]);
         assert_eq!(listening("", 2001), []);
     }
