@@ -122,11 +122,11 @@ pub static OPTIONS: &[Row] = &[
     ),
     flag('q', Messages, "say nothing"),
     value(
-            'R',
-            "[bind:]port:host:hostport",
-            Forwarding,
-            "connections to the port there reach host:hostport from here",
-        ),
+        'R',
+        "[bind:]port:host:hostport",
+        Forwarding,
+        "connections to the port there reach host:hostport from here",
+    ),
     refused(value('S', "path", Sharing, "socket of a shared connection"), NOT_YET),
     flag('s', Session, "the command is a subsystem"),
     flag('T', Session, "no terminal"),
@@ -161,13 +161,13 @@ pub static LONG: &[Long] = &[
     Long {
         name: "port-file",
         value: "file",
-        what: "write each forward that stands to a file, with the port that a 0 became",
+        what: "write the forwards to a file, with their ports",
         group: Forwarding,
     },
     Long {
         name: "any-family",
         value: "",
-        what: "a port that is free for one of IPv4 and IPv6 only is no failure",
+        what: "listening on one of IPv4 and IPv6 is enough",
         group: Forwarding,
     },
     Long {

@@ -81,7 +81,8 @@ mod tests {
         let line = |number: u32, port: &str, state: &str, inode: u32| {
             format!("{number}: 0100007F:{port} 00000000:0000 {state} 0:0 00:0 0 0 0 {inode} 1\n")
         };
-        let lines = [line(0, "07D1", "0A", 77), line(1, "07D1", "01", 78), line(2, "07D2", "0A", 79)];
+        let lines =
+            [line(0, "07D1", "0A", 77), line(1, "07D1", "01", 78), line(2, "07D2", "0A", 79)];
         let table = &format!("sl local_address ...\n{}", lines.concat());
         assert_eq!(listening(table, 2001), [77]);
         assert_eq!(listening("", 2001), []);

@@ -276,6 +276,7 @@ fn a_file_that_others_can_write_is_refused() {
     assert!(read_with(&mut o, Some(Path::new("none")), "h", &account_of(&dir)).is_ok());
 }
 
+/// S27, M14: where ssh says "Missing target argument." we take the older form.
 #[test]
 fn the_book_spelling_of_local_forward() {
     let two = read("LocalForward 2001 localhost:143", "h").unwrap().local_forward;
