@@ -102,6 +102,10 @@ pub const KEY_FILE_BYTES_MAX: usize = 1024 * 1024;
 pub const CERTIFICATE_PRINCIPALS_MAX: usize = 256;
 /// Conditions of a certificate, and permissions; there are a dozen names.
 pub const CERTIFICATE_OPTIONS_MAX: usize = 256;
+/// Memory of Argon2 in a PuTTY key file, in KiB; puttygen takes 8 MiB.
+pub const ARGON2_KIB_MAX: u32 = 256 * 1024;
+/// Passes of Argon2 in a PuTTY key file: puttygen takes as many as fill a tenth of a second.
+pub const ARGON2_PASSES_MAX: u32 = 4096;
 /// A file of revoked keys: room for some hundred thousand of them.
 pub const KRL_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Sections of a revocation list, nested ones included: ssh-keygen writes a few for each

@@ -2,12 +2,17 @@
 
 use crate::limits::{AGENT_FRAME_BYTES_MAX, AGENT_KEYS_MAX};
 use tssh_transport::wire::{Reader, WireError, Writer};
+use zeroize::Zeroizing;
 
 const FAILURE: u8 = 5;
 const SUCCESS: u8 = 6;
 const REQUEST_IDENTITIES: u8 = 11;
 const IDENTITIES_ANSWER: u8 = 12;
 const SIGN_REQUEST: u8 = 13;
+const ADD_IDENTITY: u8 = 17;
+const ADD_ID_CONSTRAINED: u8 = 25;
+const CONSTRAIN_LIFETIME: u8 = 1;
+const CONSTRAIN_CONFIRM: u8 = 2;
 const SIGN_RESPONSE: u8 = 14;
 const EXTENSION: u8 = 27;
 
@@ -118,6 +123,38 @@ pub fn signature(payload: &[u8]) -> Result<Vec<u8>, AnswerFault> {
     let signature = r.string("signature")?.to_vec();
     r.end()?;
     Ok(signature)
+}
+
+/// For how long, and how freely, an agent may use a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Constraints {
+    /// Seconds until the agent forgets it.
+    pub lifetime: Option<u32>,
+    /// Each use is asked about.
+    pub confirm: bool,
+}
+
+/// A frame that gives the agent a key; `fields` are those of
+/// [`PrivateKey::agent_fields`](tssh_transport::key::PrivateKey::agent_fields).
+#[must_use]
+pub fn add_identity(fields: &[u8], comment: &str, constraints: Constraints) -> Zeroizing<Vec<u8>> {
+    let room = fields.len() + comment.len() + 32;
+    let mut payload = Zeroizing::new(Vec::with_capacity(room));
+    let constrained = constraints != Constraints::default();
+    payload.push(if constrained { ADD_ID_CONSTRAINED } else { ADD_IDENTITY });
+    let mut w = Writer::new(&mut payload);
+    w.bytes(fields);
+    w.string(comment.as_bytes());
+    if let Some(seconds) = constraints.lifetime {
+        w.byte(CONSTRAIN_LIFETIME);
+        w.uint32(seconds);
+    }
+    if constraints.confirm {
+        w.byte(CONSTRAIN_CONFIRM);
+    }
+    let mut out = Zeroizing::new(Vec::with_capacity(room));
+    Writer::new(&mut out).string(&payload);
+    out
 }
 
 /// A frame that tells the agent to which host this connection of its belongs:

@@ -2,13 +2,14 @@
 
 pub mod messages;
 
-pub use messages::{AgentKey, SessionBinding};
+pub use messages::{AgentKey, Constraints, SessionBinding};
 
 use crate::limits::{AGENT_FRAME_BYTES_MAX, AGENT_LIST_TIMEOUT};
 use messages::AnswerFault;
 use std::path::Path;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
+use tssh_transport::key::PrivateKey;
 
 /// Why an agent is of no help.
 #[derive(Debug)]
@@ -110,9 +111,24 @@ impl Agent {
         Ok(messages::signature(&self.exchange(frame).await?)?)
     }
 
+    /// Gives the agent a key.
+    ///
+    /// # Errors
+    /// See [`AgentFault`].
+    pub async fn add(
+        &mut self,
+        key: &PrivateKey,
+        comment: &str,
+        constraints: Constraints,
+    ) -> Result<(), AgentFault> {
+        let frame = messages::add_identity(&key.agent_fields(), comment, constraints);
+        let answer = tokio::time::timeout(AGENT_LIST_TIMEOUT, self.exchange(&*frame)).await;
+        Ok(messages::success(&answer.map_err(|_| AgentFault::Silent)??)?)
+    }
+
     /// Sends a frame and reads one. The length is checked before anything is allocated.
-    async fn exchange(&mut self, frame: Vec<u8>) -> Result<Vec<u8>, AgentFault> {
-        self.socket.write_all(&frame).await?;
+    async fn exchange(&mut self, frame: impl AsRef<[u8]>) -> Result<Vec<u8>, AgentFault> {
+        self.socket.write_all(frame.as_ref()).await?;
         let mut length = [0; 4];
         self.socket.read_exact(&mut length).await?;
         let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);

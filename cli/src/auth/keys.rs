@@ -1,12 +1,17 @@
 //! Public keys: which one comes next, with which signature algorithm, and the signature.
 
 use super::{Authenticator, blocking};
+use crate::agent::{Agent, Constraints};
+use crate::config::options::AddKeysToAgent;
 use crate::identity::{Candidate, Holder, KeyFile};
 use crate::log;
 use crate::prompt::{self, Echo};
+use std::path::Path;
 use tssh_transport::key::{KeyFileFault, PrivateKey, PublicKey, signature_name};
+use tssh_transport::text::printable;
 use tssh_transport::userauth::Attempt;
 use tssh_transport::wire::Reader;
+use zeroize::Zeroizing;
 
 /// A private key that a passphrase has opened, kept so that nobody is asked twice.
 #[derive(Debug)]
@@ -86,7 +91,9 @@ impl Authenticator {
         let file = candidate.file.take();
         candidate.tried = true;
         let Some(file) = file else { return false };
+        let path = file.path.clone();
         let Some(key) = self.unlock(file).await else { return false };
+        self.give_to_agent(&key, &path).await;
         let Some(candidate) = self.candidates.get_mut(index) else { return false };
         candidate.public = Some(key.public().clone());
         candidate.blob = key.public().blob();
@@ -119,16 +126,59 @@ impl Authenticator {
             }
             Holder::PlainFile => {
                 let file = candidate.file.as_ref()?;
+                let path = file.path.clone();
                 let key = file.unlock(None).map_err(|fault| load_failed(file, fault)).ok()?;
+                self.give_to_agent(&key, &path).await;
                 key.sign(inner, data).ok()
             }
             Holder::LockedFile => {
                 let file = candidate.file.take()?;
+                let path = file.path.clone();
                 let key = self.unlock(file).await?;
+                self.give_to_agent(&key, &path).await;
                 let signature = key.sign(inner, data).ok();
                 self.opened = Some(Opened { blob: blob.to_vec(), key });
                 signature
             }
+        }
+    }
+
+    /// `AddKeysToAgent`: a key file that was opened need not be opened again.
+    async fn give_to_agent(&self, key: &PrivateKey, path: &Path) {
+        let constraints = match self.settings.add_keys_to_agent {
+            AddKeysToAgent::No => return,
+            AddKeysToAgent::Yes(constraints) => constraints,
+            AddKeysToAgent::Ask => Constraints::default(),
+        };
+        let Some(socket) = &self.settings.identity_agent else { return };
+        let comment = match key.comment() {
+            "" => path.display().to_string(),
+            comment => comment.to_owned(),
+        };
+        if self.settings.add_keys_to_agent == AddKeysToAgent::Ask {
+            let shown = printable(comment.as_bytes(), 256);
+            let text = format!("Add key {} ({shown}) to agent? ", path.display());
+            let batch = self.settings.batch_mode;
+            let agreed = |answer: Zeroizing<String>| {
+                let word = answer.trim();
+                word.is_empty() || word.eq_ignore_ascii_case("yes")
+            };
+            let asked = blocking(move || if batch { None } else { prompt::ask(&text, Echo::On) });
+            if !asked.await.is_some_and(agreed) {
+                log::debug1("could not add identity to agent: refused");
+                return;
+            }
+        }
+        let added = match Agent::connect(socket).await {
+            Ok(mut agent) => agent.add(key, &comment, constraints).await,
+            Err(fault) => Err(fault),
+        };
+        match added {
+            Ok(()) => log::debug1(format_args!("identity added to agent: {}", path.display())),
+            Err(fault) => log::debug1(format_args!(
+                "could not add identity to agent: {}: {fault}",
+                path.display()
+            )),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the command line and the files said, before defaults.
 
 use super::values::{EscapeChar, RekeyLimit};
+use crate::agent::Constraints;
 use crate::log::Level;
 use std::collections::BTreeMap;
 use tssh_forward::core::address::{DynamicForward, LocalForward, RemoteForward, Target};
@@ -29,6 +30,18 @@ pub enum UpdateHostKeys {
     /// Neither.
     #[default]
     No,
+}
+
+/// `AddKeysToAgent`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AddKeysToAgent {
+    /// Never.
+    #[default]
+    No,
+    /// Whenever a key file was opened, under these constraints.
+    Yes(Constraints),
+    /// The same without constraints, once the user has agreed.
+    Ask,
 }
 
 /// `RequestTTY` and the options `-t` and `-T`.

@@ -4,13 +4,14 @@ use super::algorithms::{self, Kind as List};
 use super::forwarding::{X11Settings, forwarded_agent};
 use super::forwards::ForwardSettings;
 use super::options::{
-    AddressFamily, FingerprintHash, Options, Proxy, RequestTty, SessionType, StrictHostKeyChecking,
-    UpdateHostKeys,
+    AddKeysToAgent, AddressFamily, FingerprintHash, Options, Proxy, RequestTty, SessionType,
+    StrictHostKeyChecking, UpdateHostKeys,
 };
 use super::tokens::{self, Tokens};
 use super::values::{EscapeChar, RekeyLimit};
 use super::words::split_arguments;
 use crate::account::Account;
+use crate::agent::Constraints;
 use crate::exit::{Fatal, Result};
 use crate::log::Level;
 use std::path::PathBuf;
@@ -56,6 +57,7 @@ pub struct Settings {
     /// Certificates that were named.
     pub certificate_files: Vec<PathBuf>,
     pub identities_only: bool,
+    pub add_keys_to_agent: AddKeysToAgent,
     /// The agent's socket, if there is one.
     pub identity_agent: Option<PathBuf>,
     pub batch_mode: bool,
@@ -215,6 +217,7 @@ impl Settings {
             identities: Vec::new(),
             certificate_files: Vec::new(),
             identities_only: o.identities_only.unwrap_or(false),
+            add_keys_to_agent: add_keys_to_agent(o),
             identity_agent: None,
             batch_mode: o.batch_mode.unwrap_or(false),
             authentications: authentications(o),
@@ -329,6 +332,19 @@ fn authority_algorithms(o: &Options) -> Vec<String> {
     match o.held.get("casignaturealgorithms").and_then(|lines| lines.first()) {
         Some(list) => algorithms::assemble(List::Key, list, &default),
         None => default,
+    }
+}
+
+/// As the table of keywords keeps it: a word, a number of seconds, or `confirm` and one.
+fn add_keys_to_agent(o: &Options) -> AddKeysToAgent {
+    let kept = o.held.get("addkeystoagent").map(|words| words.join(" ")).unwrap_or_default();
+    let (word, time) = kept.split_once(' ').unwrap_or((&kept, ""));
+    let seconds = |text: &str| text.parse::<u32>().ok();
+    match word {
+        "" | "false" => AddKeysToAgent::No,
+        "ask" => AddKeysToAgent::Ask,
+        "confirm" => AddKeysToAgent::Yes(Constraints { confirm: true, lifetime: seconds(time) }),
+        time => AddKeysToAgent::Yes(Constraints { confirm: false, lifetime: seconds(time) }),
     }
 }
 

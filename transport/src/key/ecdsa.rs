@@ -274,6 +274,16 @@ impl EcdsaSecret {
         })
     }
 
+    /// The private fields of an OpenSSH key file.
+    pub(super) fn write(&self, w: &mut Writer<'_>) {
+        self.public().write(w);
+        match self {
+            Self::NistP256(key) => w.mpint(&Zeroizing::new(key.to_bytes())),
+            Self::NistP384(key) => w.mpint(&Zeroizing::new(key.to_bytes())),
+            Self::NistP521(key) => w.mpint(&Zeroizing::new(key.to_bytes())),
+        }
+    }
+
     /// Deterministic, RFC 6979; the result holds `mpint r` and `mpint s`.
     pub(super) fn sign(&self, data: &[u8]) -> Result<Vec<u8>, KeyFault> {
         let mut out = Vec::new();

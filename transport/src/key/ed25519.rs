@@ -90,6 +90,15 @@ impl Ed25519Secret {
         Ed25519Public(self.0.verifying_key())
     }
 
+    /// The private fields of an OpenSSH key file.
+    pub(super) fn write(&self, w: &mut Writer<'_>) {
+        let public = self.0.verifying_key();
+        let mut both = Zeroizing::new([0; 2 * BYTES]);
+        both.copy_from_slice(&*Zeroizing::new(self.0.to_keypair_bytes()));
+        w.string(public.as_bytes());
+        w.string(&*both);
+    }
+
     /// Deterministic, RFC 8032 section 5.1.6.
     pub(super) fn sign(&self, data: &[u8]) -> [u8; 64] {
         self.0.sign(data).to_bytes()

@@ -12,7 +12,7 @@
 //! Files of revoked keys: `revoked`, `krl`.
 //!
 //! Private key files: `private_file` tells the formats apart, `openssh_file` reads the format of
-//! OpenSSH, `pem` the armour and its old encryption, `pkcs8_file` PKCS#8.
+//! OpenSSH, `pem` the armour and its old encryption, `pkcs8_file` PKCS#8, `ppk` PuTTY's own.
 
 pub mod base64;
 mod certificate;
@@ -24,6 +24,7 @@ pub mod krl;
 mod openssh_file;
 mod pem;
 mod pkcs8_file;
+mod ppk;
 mod private_file;
 mod revoked;
 mod rsa;
@@ -57,6 +58,7 @@ use ecdsa::{Curve, EcdsaSecret};
 use ed25519::Ed25519Secret;
 use rsa::RsaSecret;
 use signature::Signature;
+use zeroize::Zeroizing;
 
 /// Why a key or a signature is not acceptable; the text names the check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -252,6 +254,9 @@ fn split_word(line: &str) -> (&str, &str) {
     (word, rest.trim_start_matches(blank))
 }
 
+/// Room for the private fields of the largest key: a buffer that grows leaves copies behind.
+const AGENT_FIELDS_BYTES: usize = 16 * 1024;
+
 /// A private key with its public half. It is cleared from memory when it is dropped, and its
 /// debug form shows the public half only.
 #[derive(Clone)]
@@ -295,6 +300,21 @@ impl PrivateKey {
     #[must_use]
     pub fn comment(&self) -> &str {
         &self.comment
+    }
+
+    /// The key with its secret, as an agent takes it: the key type, then the private fields of
+    /// OpenSSH's key files.
+    #[must_use]
+    pub fn agent_fields(&self) -> Zeroizing<Vec<u8>> {
+        let mut out = Zeroizing::new(Vec::with_capacity(AGENT_FIELDS_BYTES));
+        let mut w = Writer::new(&mut out);
+        w.string(self.public.key_type().as_bytes());
+        match &self.secret {
+            Secret::Ed25519(key) => key.write(&mut w),
+            Secret::Ecdsa(key) => key.write(&mut w),
+            Secret::Rsa(key) => key.write(&mut w),
+        }
+        out
     }
 
     /// Signs `data`; the result is a signature blob, RFC 4253 section 6.6. The same key and data

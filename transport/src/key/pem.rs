@@ -101,7 +101,7 @@ fn bytes_to_key(passphrase: &[u8], salt: &[u8], bytes: usize) -> Zeroizing<Vec<u
     key
 }
 
-fn decode_hex(text: &str) -> Option<Vec<u8>> {
+pub(super) fn decode_hex(text: &str) -> Option<Vec<u8>> {
     let digits: Option<Vec<u8>> = text.chars().map(|c| Some(c.to_digit(16)? as u8)).collect();
     let digits = digits?;
     let (pairs, []) = digits.as_chunks::<2>() else { return None };

@@ -1,7 +1,7 @@
 //! Private key files: which format, which passphrase, whose fault.
 
 use super::pem::Pem;
-use super::{KeyFault, PrivateKey, PublicKey, Secret, ecdsa, openssh_file, pkcs8_file, rsa};
+use super::{KeyFault, PrivateKey, PublicKey, Secret, ecdsa, openssh_file, pkcs8_file, ppk, rsa};
 use crate::wire::WireError;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -58,7 +58,7 @@ impl From<KeyFault> for KeyFileFault {
 }
 
 /// Reads a private key file in one of the formats that `ssh-keygen` and OpenSSL write: OpenSSH's
-/// own, PKCS#8, and the traditional PEM of RSA and EC keys; each of them plain or encrypted.
+/// own, PKCS#8, the traditional PEM of RSA and EC keys, and PuTTY's; each plain or encrypted.
 /// The passphrase is ignored where the file is not encrypted.
 ///
 /// # Errors
@@ -68,6 +68,9 @@ pub fn parse_private_key(
     text: &[u8],
     passphrase: Option<&[u8]>,
 ) -> Result<PrivateKey, KeyFileFault> {
+    if ppk::is_ppk(text) {
+        return ppk::read(text, passphrase);
+    }
     let pem = Pem::read(text)?;
     match pem.label {
         "OPENSSH PRIVATE KEY" => openssh_file::read(&pem.body, passphrase),
@@ -113,6 +116,9 @@ fn uncommented(secret: Secret) -> PrivateKey {
 /// # Errors
 /// A file that holds no private key, or whose outer form is damaged.
 pub fn is_encrypted(text: &[u8]) -> Result<bool, KeyFileFault> {
+    if ppk::is_ppk(text) {
+        return ppk::is_encrypted(text);
+    }
     let pem = Pem::read(text)?;
     match pem.label {
         "OPENSSH PRIVATE KEY" => openssh_file::is_encrypted(&pem.body),
@@ -122,11 +128,14 @@ pub fn is_encrypted(text: &[u8]) -> Result<bool, KeyFileFault> {
 }
 
 /// The public half, as far as it can be read without a passphrase: always from OpenSSH's format,
-/// which holds it in the clear, else only from a file that is not encrypted.
+/// which holds it in the clear, and PuTTY's, else only from a file that is not encrypted.
 ///
 /// What an encrypted file claims here is checked when the key is decrypted.
 #[must_use]
 pub fn public_of_private_file(text: &[u8]) -> Option<PublicKey> {
+    if ppk::is_ppk(text) {
+        return ppk::public(text).ok();
+    }
     let pem = Pem::read(text).ok()?;
     match pem.label {
         "OPENSSH PRIVATE KEY" => openssh_file::public(&pem.body).ok(),

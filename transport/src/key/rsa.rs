@@ -168,6 +168,19 @@ impl RsaSecret {
         RsaPublic(self.key.to_public_key())
     }
 
+    /// The private fields of an OpenSSH key file.
+    pub(super) fn write(&self, w: &mut Writer<'_>) {
+        let iqmp = self.key.crt_coefficient();
+        let primes = self.key.primes();
+        let empty = BoxedUint::zero();
+        let (p, q) = (primes.first().map_or(&empty, |p| p), primes.get(1).map_or(&empty, |q| q));
+        w.mpint(&self.key.n_bytes());
+        w.mpint(&self.key.e_bytes());
+        for number in [self.key.d(), iqmp.as_ref().unwrap_or(&empty), p, q] {
+            w.mpint(&Zeroizing::new(number.to_be_bytes()));
+        }
+    }
+
     /// The signature has the length of the modulus: "the same length (in octets) as the RSA
     /// modulus" (RFC 8332 section 3). The result is checked with the public exponent before it is
     /// given out: a faulty computation would reveal a prime.

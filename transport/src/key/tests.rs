@@ -493,3 +493,24 @@ fn faults_read_well() {
     let fault = PublicKey::from_blob(&[]).unwrap_err();
     assert_eq!(fault.to_string(), "malformed: public key format identifier");
 }
+
+#[test]
+fn the_fields_for_an_agent_hold_the_whole_key() {
+    for key in PLAIN {
+        let secret = parse_private_key(key.private, None).unwrap();
+        let fields = secret.agent_fields();
+        let mut r = Reader::new(&fields);
+        assert_eq!(r.text("type").unwrap(), secret.public().key_type());
+        let again = match secret.public() {
+            PublicKey::Ed25519(_) => Secret::Ed25519(Ed25519Secret::read(&mut r).unwrap()),
+            PublicKey::Ecdsa(public) => {
+                Secret::Ecdsa(EcdsaSecret::read(public.curve(), &mut r).unwrap())
+            }
+            _ => Secret::Rsa(Box::new(RsaSecret::read(&mut r).unwrap())),
+        };
+        r.end().unwrap();
+        let again = PrivateKey::new(again, String::new());
+        let algorithm = key.algorithms[0];
+        assert_eq!(again.sign(algorithm, MESSAGE), secret.sign(algorithm, MESSAGE));
+    }
+}
