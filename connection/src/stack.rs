@@ -245,6 +245,10 @@ impl Stack {
                 if let (Phase::Client(auth), Some(list)) = (&mut self.phase, sig_algs) {
                     auth.set_server_sig_algs(list);
                 }
+                let host_key = self.transport.bound_host_key();
+                if let (Phase::Client(auth), Some(host_key)) = (&mut self.phase, host_key) {
+                    auth.bind_to_host(host_key);
+                }
                 return Ok(());
             }
             TransportEvent::Debug { always_display, message } => {
@@ -281,7 +285,11 @@ impl Stack {
                 self.on_auth_event(asked);
             }
             Role::Server { auth } => {
-                self.phase = Phase::Server(ServerAuth::new(auth, session_id, proof));
+                let mut auth = ServerAuth::new(auth, session_id, proof);
+                if let Some(host_key) = self.transport.bound_host_key() {
+                    auth.bind_to_host(host_key);
+                }
+                self.phase = Phase::Server(auth);
             }
         }
         Ok(())
@@ -331,6 +339,12 @@ impl Stack {
         let connection = Connection::new(self.side(), &self.config, proof);
         self.phase = Phase::Connection(connection);
         Event::Authenticated { user: proof.user().to_string(), keys: proof.keys().to_vec() }
+    }
+
+    /// Binds requests for user keys to the host key (`publickey-hostbound-v00@openssh.com`)
+    /// where the peer does so too. To be called before the first byte arrives.
+    pub const fn allow_host_bound(&mut self) {
+        self.transport.allow_host_bound();
     }
 
     /// The answer to the open question.

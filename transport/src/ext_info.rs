@@ -15,6 +15,9 @@ pub struct PeerExtensions {
     pub server_sig_algs: Option<String>,
     /// `ping@openssh.com`: the peer answers SSH2_MSG_PING.
     pub ping: bool,
+    /// `publickey-hostbound@openssh.com`: the server takes key requests that are bound to its
+    /// host key.
+    pub host_bound: bool,
 }
 
 impl PeerExtensions {
@@ -39,6 +42,7 @@ impl PeerExtensions {
                     self.server_sig_algs = Some(text);
                 }
                 b"ping@openssh.com" => self.ping = true,
+                b"publickey-hostbound@openssh.com" => self.host_bound = value == b"0",
                 _ => {}
             }
         }
@@ -48,14 +52,18 @@ impl PeerExtensions {
 
 /// The payload of a server's EXT_INFO.
 #[must_use]
-pub fn server_ext_info(server_sig_algs: &[String]) -> Vec<u8> {
+pub fn server_ext_info(server_sig_algs: &[String], host_bound: bool) -> Vec<u8> {
     let mut fields = Vec::new();
     let mut w = Writer::new(&mut fields);
     w.string(b"server-sig-algs");
     w.name_list(server_sig_algs.iter().map(String::as_str));
     w.string(b"ping@openssh.com");
     w.string(b"0");
-    ExtInfo::new(2, &fields).payload()
+    if host_bound {
+        w.string(b"publickey-hostbound@openssh.com");
+        w.string(b"0");
+    }
+    ExtInfo::new(if host_bound { 3 } else { 2 }, &fields).payload()
 }
 
 #[cfg(test)]
@@ -66,9 +74,12 @@ mod tests {
 
     #[test]
     fn what_a_server_says_a_client_reads() {
-        let payload = server_ext_info(&["ssh-ed25519".to_string(), "rsa-sha2-512".to_string()]);
+        let list = ["ssh-ed25519".to_string(), "rsa-sha2-512".to_string()];
         let mut peer = PeerExtensions::default();
-        assert_eq!(peer.read(&payload), Ok(()));
+        for host_bound in [false, true] {
+            assert_eq!(peer.read(&server_ext_info(&list, host_bound)), Ok(()));
+            assert_eq!(peer.host_bound, host_bound);
+        }
         assert_eq!(peer.server_sig_algs.as_deref(), Some("ssh-ed25519,rsa-sha2-512"));
         assert!(peer.ping);
     }

@@ -94,6 +94,7 @@ pub struct Transport {
     exchange_started: Option<Timestamp>,
     extensions: PeerExtensions,
     ext_infos: u32,
+    host_bound: bool,
     server_sig_algs: Vec<String>,
     /// Compression agreed on for (sending, receiving); in force once authenticated.
     zlib: (bool, bool),
@@ -128,6 +129,7 @@ impl Transport {
             exchange_started: None,
             extensions: PeerExtensions::default(),
             ext_infos: 0,
+            host_bound: false,
             server_sig_algs: config.server_sig_algs,
             zlib: (false, false),
         })
@@ -424,7 +426,7 @@ impl Transport {
     fn send_ext_info(&mut self) -> Result<()> {
         let initial = matches!(self.phase, Phase::InitialExchange | Phase::InitialStrict);
         if self.side == Side::Server && initial && self.exchanger.peer_wants_ext_info() {
-            self.send.send_now(&server_ext_info(&self.server_sig_algs))?;
+            self.send.send_now(&server_ext_info(&self.server_sig_algs, self.host_bound))?;
         }
         Ok(())
     }

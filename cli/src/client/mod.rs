@@ -260,8 +260,12 @@ fn stack(settings: &Settings, check: &HostKeyCheck) -> Result<Stack> {
     let mut seed = [0; SEED_BYTES];
     getrandom::fill(&mut seed)
         .map_err(|error| Fatal::new(format!("no entropy from the operating system: {error}")))?;
-    Stack::client(config, Entropy::from_seed(&seed), Timestamp::default())
-        .map_err(|error| Fatal::new(error.to_string()))
+    let mut stack = Stack::client(config, Entropy::from_seed(&seed), Timestamp::default())
+        .map_err(|error| Fatal::new(error.to_string()))?;
+    if settings.host_bound {
+        stack.allow_host_bound();
+    }
+    Ok(stack)
 }
 
 fn waits(settings: &Settings, time_left: Option<Duration>) -> Waits {

@@ -7,8 +7,8 @@
 use super::algorithms::Kind as List;
 use super::keywords::{self, Kind};
 use super::options::{
-    AddressFamily, Canonicalize, FingerprintHash, ForwardAgent, Options, Proxy, RequestTty,
-    SessionType, StrictHostKeyChecking, UpdateHostKeys,
+    AddressFamily, Canonicalize, FingerprintHash, ForwardAgent, Options, Proxy,
+    PubkeyAuthentication, RequestTty, SessionType, StrictHostKeyChecking, UpdateHostKeys,
 };
 use super::settings::Settings;
 use super::values::EscapeChar;
@@ -306,7 +306,12 @@ const fn fingerprint_hash(hash: FingerprintHash) -> &'static str {
 }
 
 fn pubkey_authentication(o: &Options) -> &'static str {
-    if o.pubkey_authentication.unwrap_or(true) { "true" } else { "false" }
+    match o.pubkey_authentication.unwrap_or_default() {
+        PubkeyAuthentication::No => "false",
+        PubkeyAuthentication::Yes => "true",
+        PubkeyAuthentication::Unbound => "unbound",
+        PubkeyAuthentication::HostBound => "host-bound",
+    }
 }
 
 /// Two levels have two names each, of which ssh prints the first.

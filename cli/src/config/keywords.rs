@@ -5,7 +5,7 @@ use super::forwards;
 use super::held::{self, Missing, Shape};
 use super::options::{
     AddressFamily, Canonicalize, FingerprintHash, ForwardAgent, IdentityFile, Options, Proxy,
-    RequestTty, SessionType, StrictHostKeyChecking, UpdateHostKeys,
+    PubkeyAuthentication, RequestTty, SessionType, StrictHostKeyChecking, UpdateHostKeys,
 };
 use super::values;
 use crate::limits::{IDENTITY_FILES_MAX, LIST_ENTRIES_MAX};
@@ -363,10 +363,13 @@ fn fingerprint_hash(o: &mut Options, word: &str, active: bool) -> bool {
 }
 
 fn pubkey_authentication(o: &mut Options, word: &str, active: bool) -> bool {
-    // The other two values choose an extension of the request, which is not built.
     let value = match word.to_ascii_lowercase().as_str() {
-        "unbound" | "host-bound" => Some(true),
-        word => values::flag(word),
+        "unbound" => Some(PubkeyAuthentication::Unbound),
+        "host-bound" => Some(PubkeyAuthentication::HostBound),
+        word => values::flag(word).map(|on| match on {
+            true => PubkeyAuthentication::Yes,
+            false => PubkeyAuthentication::No,
+        }),
     };
     choose(&mut o.pubkey_authentication, value, active)
 }

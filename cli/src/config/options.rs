@@ -44,6 +44,20 @@ pub enum AddKeysToAgent {
     Ask,
 }
 
+/// `PubkeyAuthentication`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PubkeyAuthentication {
+    /// Not at all.
+    No,
+    /// With either kind of request, as the server can.
+    #[default]
+    Yes,
+    /// With requests that are good for any host.
+    Unbound,
+    /// With requests that are bound to the host, where the server takes them.
+    HostBound,
+}
+
 /// `RequestTTY` and the options `-t` and `-T`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RequestTty {
@@ -184,7 +198,7 @@ pub struct Options {
     pub proxy: Option<Proxy>,
     pub proxy_use_fdpass: Option<bool>,
     pub pubkey_accepted_algorithms: Option<String>,
-    pub pubkey_authentication: Option<bool>,
+    pub pubkey_authentication: Option<PubkeyAuthentication>,
     pub rekey_limit: Option<RekeyLimit>,
     pub remote_command: Option<String>,
     pub remote_forward: Vec<RemoteForward>,

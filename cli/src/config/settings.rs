@@ -4,8 +4,8 @@ use super::algorithms::{self, Kind as List};
 use super::forwarding::{X11Settings, forwarded_agent};
 use super::forwards::ForwardSettings;
 use super::options::{
-    AddKeysToAgent, AddressFamily, FingerprintHash, Options, Proxy, RequestTty, SessionType,
-    StrictHostKeyChecking, UpdateHostKeys,
+    AddKeysToAgent, AddressFamily, FingerprintHash, Options, Proxy, PubkeyAuthentication,
+    RequestTty, SessionType, StrictHostKeyChecking, UpdateHostKeys,
 };
 use super::tokens::{self, Tokens};
 use super::values::{EscapeChar, RekeyLimit};
@@ -57,6 +57,8 @@ pub struct Settings {
     /// Certificates that were named.
     pub certificate_files: Vec<PathBuf>,
     pub identities_only: bool,
+    /// Whether key requests may be bound to the host.
+    pub host_bound: bool,
     pub add_keys_to_agent: AddKeysToAgent,
     /// The agent's socket, if there is one.
     pub identity_agent: Option<PathBuf>,
@@ -218,6 +220,7 @@ impl Settings {
             certificate_files: Vec::new(),
             identities_only: o.identities_only.unwrap_or(false),
             add_keys_to_agent: add_keys_to_agent(o),
+            host_bound: o.pubkey_authentication != Some(PubkeyAuthentication::Unbound),
             identity_agent: None,
             batch_mode: o.batch_mode.unwrap_or(false),
             authentications: authentications(o),
@@ -375,7 +378,7 @@ fn authentications(o: &Options) -> Vec<String> {
     let preferred = o.preferred_authentications.as_deref().unwrap_or(DEFAULT_AUTHENTICATIONS);
     let batch = o.batch_mode.unwrap_or(false);
     let enabled = |method: &&str| match *method {
-        "publickey" => o.pubkey_authentication.unwrap_or(true),
+        "publickey" => o.pubkey_authentication != Some(PubkeyAuthentication::No),
         "keyboard-interactive" => !batch && o.kbd_interactive_authentication.unwrap_or(true),
         "password" => !batch && o.password_authentication.unwrap_or(true),
         _ => false,

@@ -61,7 +61,8 @@ where
         connection: ConnectionConfig::default(),
     };
     let ended = match Stack::server(config, Entropy::from_seed(&seed), Timestamp::default()) {
-        Ok(stack) => {
+        Ok(mut stack) => {
+            stack.allow_host_bound();
             let app = ServerApp::new(policy, peer, hooks, Arc::clone(&log));
             run(socket, stack, app, options).await
         }

@@ -45,8 +45,10 @@ fn a_key_restricted_to_its_destination_stays_there() {
     // with publickey-hostbound-v00@openssh.com.
     let allowed = chain();
     allowed.add_for(&["middle", "middle>far"]);
-    let done = allowed.run(&tssh_binary(), &Chain::ssh(), "echo got in");
-    assert_eq!(done.expect_code(0).text(), "got in\n");
+    for second in [tssh_binary(), Chain::ssh()] {
+        let done = allowed.run(&tssh_binary(), &second, "echo got in");
+        assert_eq!(done.expect_code(0).text(), "got in\n");
+    }
     // The key may be used there, but it must not be seen from there on.
     let done = allowed.run(&tssh_binary(), &Chain::ssh(), "ssh-add -L");
     assert!(done.text().contains("no identities"), "{} {}", done.text(), done.stderr);

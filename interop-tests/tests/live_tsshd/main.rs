@@ -9,6 +9,7 @@ mod agent;
 mod command_line;
 mod embedded;
 mod forwards;
+mod host_bound;
 mod host_keys;
 mod limits;
 mod login;

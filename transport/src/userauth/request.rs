@@ -1,6 +1,7 @@
 //! SSH_MSG_USERAUTH_REQUEST: the fields of each method, written by clients and read by servers.
 
 use super::prompts::within;
+use super::signature::HOST_BOUND;
 use super::{CONNECTION_SERVICE, Method};
 use crate::error::{Error, Result};
 use crate::messages::userauth::UserauthRequest;
@@ -38,6 +39,22 @@ impl<'a> Fields<'a> {
     pub(super) fn read(method: Method, payload: &[u8], tail: &'a [u8]) -> Result<Self> {
         Self::read_tail(method, Reader::new(tail))
             .map_err(|error| Error::decode(UserauthRequest::NAME, within(error, payload, tail)))
+    }
+
+    /// Reads a `publickey` request that is bound to a host key; yields that key too.
+    pub(super) fn read_bound(payload: &[u8], tail: &'a [u8]) -> Result<(Self, &'a [u8])> {
+        let mut r = Reader::new(tail);
+        let mut read = || {
+            let signed = r.boolean("has signature")?;
+            let algorithm = r.string("public key algorithm name")?;
+            let blob = r.string("public key blob")?;
+            let host_key = r.string("server host key")?;
+            let signature = if signed { Some(r.string("signature")?) } else { None };
+            r.clone().end()?;
+            Ok((Self::PublicKey { algorithm, blob, signature }, host_key))
+        };
+        let read: core::result::Result<_, WireError> = read();
+        read.map_err(|error| Error::decode(UserauthRequest::NAME, within(error, payload, tail)))
     }
 
     fn read_tail(method: Method, mut r: Reader<'a>) -> core::result::Result<Self, WireError> {
@@ -107,10 +124,26 @@ impl<'a> Fields<'a> {
 
     /// The whole request for `user` and the service ssh-connection.
     pub(super) fn request(&self, user: &str) -> Zeroizing<Vec<u8>> {
-        let mut tail =
-            Zeroizing::new(Vec::with_capacity(self.len().saturating_add(OVERHEAD_BYTES)));
-        self.write(&mut Writer::new(&mut tail));
-        let method = self.method().name().as_bytes();
+        self.request_bound(user, None)
+    }
+
+    /// The same; that for a key may be bound to the host key of the connection.
+    pub(super) fn request_bound(&self, user: &str, host_key: Option<&[u8]>) -> Zeroizing<Vec<u8>> {
+        let room = self.len().saturating_add(host_key.unwrap_or_default().len());
+        let mut tail = Zeroizing::new(Vec::with_capacity(room.saturating_add(OVERHEAD_BYTES)));
+        let mut w = Writer::new(&mut tail);
+        let method = match (self, host_key) {
+            (&Self::PublicKey { algorithm, blob, signature }, Some(host_key)) => {
+                w.boolean(signature.is_some());
+                [algorithm, blob, host_key].into_iter().for_each(|field| w.string(field));
+                signature.into_iter().for_each(|signature| w.string(signature));
+                HOST_BOUND.as_bytes()
+            }
+            _ => {
+                self.write(&mut w);
+                self.method().name().as_bytes()
+            }
+        };
         let request = UserauthRequest::new(user.as_bytes(), CONNECTION_SERVICE, method, &tail);
         secret(tail.len().saturating_add(user.len()), &request)
     }

@@ -5,6 +5,10 @@ use crate::messages::userauth::UserauthRequest;
 use crate::wire::{Message, Reader, Writer};
 use alloc::vec::Vec;
 
+/// The method whose signature covers the server's host key too, so that it is good for one host
+/// only, and an agent can tell which: OpenSSH's PROTOCOL section 3.1.
+pub(super) const HOST_BOUND: &str = "publickey-hostbound-v00@openssh.com";
+
 /// The fields under a signature.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Signed<'a> {
@@ -13,6 +17,8 @@ pub(super) struct Signed<'a> {
     pub(super) service_name: &'a [u8],
     pub(super) algorithm: &'a [u8],
     pub(super) blob: &'a [u8],
+    /// The host key of the connection, where the request is bound to it.
+    pub(super) host_key: Option<&'a [u8]>,
 }
 
 impl Signed<'_> {
@@ -26,10 +32,12 @@ impl Signed<'_> {
         w.byte(UserauthRequest::NUMBER);
         w.string(self.user_name);
         w.string(self.service_name);
-        w.string(Method::PublicKey.name().as_bytes());
+        let method = self.host_key.map_or(Method::PublicKey.name(), |_| HOST_BOUND);
+        w.string(method.as_bytes());
         w.boolean(true);
         w.string(self.algorithm);
         w.string(self.blob);
+        self.host_key.into_iter().for_each(|host_key| w.string(host_key));
         data
     }
 }

@@ -150,3 +150,64 @@ fn a_password_that_has_to_be_changed_then_prompts() {
     );
     assert!(server.keys().is_empty());
 }
+
+fn ed25519() -> PrivateKey {
+    let mut entropy = Entropy::from_seed(&[7; crate::entropy::SEED_BYTES]);
+    PrivateKey::generate_ed25519(entropy.stream(Purpose::Upper))
+}
+
+/// A login by key, asked about first or signed at once. Whether it came to an end that is good, and
+/// whether a request was bound.
+fn bound_login(client: Option<&[u8]>, server: Option<&[u8]>, probe: bool) -> (bool, bool) {
+    let key = ed25519();
+    let mut pair = Pair::new("publickey");
+    client.into_iter().for_each(|host_key| pair.client.bind_to_host(host_key));
+    server.into_iter().for_each(|host_key| pair.server.bind_to_host(host_key));
+    let mut out = Vec::new();
+    let mut event = pair.client.start(&mut out).unwrap();
+    let (mut bound, mut asked) = (false, false);
+    loop {
+        while let Some(AuthEvent::Question(question)) = event {
+            let answer = match question {
+                AuthQuestion::ChooseMethod { .. } if asked => return (false, bound),
+                AuthQuestion::ChooseMethod { .. } => {
+                    asked = true;
+                    let (blob, algorithm) = (key.public().blob(), "ssh-ed25519".to_string());
+                    AuthAnswer::Attempt(Attempt::PublicKey { blob, algorithm, probe })
+                }
+                AuthQuestion::Sign { data, .. } => {
+                    AuthAnswer::Signature(key.sign("ssh-ed25519", &data).unwrap())
+                }
+                other => panic!("{other:?}"),
+            };
+            event = pair.client.answer(answer, &mut out).unwrap();
+        }
+        if matches!(event, Some(AuthEvent::Success(_))) {
+            return (true, bound);
+        }
+        let mut replies = Vec::new();
+        for payload in out.drain(..) {
+            bound |= payload.windows(18).any(|window| window == b"publickey-hostboun");
+            let mut event = pair.server.handle(&payload, &mut replies).unwrap();
+            while let Some(AuthEvent::Question(_)) = event {
+                event = pair.server.answer(AuthAnswer::Accept, &mut replies).unwrap();
+            }
+        }
+        event = None;
+        for payload in replies {
+            event = pair.client.handle(&payload, &mut out).unwrap().or(event);
+        }
+    }
+}
+
+#[test]
+fn a_request_may_be_bound_to_the_host_key() {
+    for probe in [false, true] {
+        let login = |client, server| bound_login(client, server, probe);
+        assert_eq!(login(None, None), (true, false));
+        assert_eq!(login(None, Some(b"key")), (true, false), "nobody has to");
+        assert_eq!(login(Some(b"key"), Some(b"key")), (true, true));
+        assert_eq!(login(Some(b"key"), Some(b"other")), (false, true), "for another host");
+        assert_eq!(login(Some(b"key"), None), (false, true), "not known to this server");
+    }
+}

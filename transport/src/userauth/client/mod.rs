@@ -35,6 +35,8 @@ pub struct ClientAuth {
     user: String,
     session_id: Vec<u8>,
     server_sig_algs: Option<String>,
+    /// The server's host key, if requests may be bound to it.
+    host_key: Option<Vec<u8>>,
     service: Service,
     state: State,
     /// What the server last said can continue, and whether the attempt before was right.
@@ -51,6 +53,8 @@ pub struct ClientAuth {
 struct OfferedKey {
     blob: Vec<u8>,
     algorithm: String,
+    /// What the attempt is bound to.
+    host_key: Option<Vec<u8>>,
 }
 
 /// What a server could otherwise go on with for ever.
@@ -81,6 +85,7 @@ impl ClientAuth {
             user,
             session_id: session_id.to_vec(),
             server_sig_algs: None,
+            host_key: None,
             service: Service::Unasked,
             state: State::Created,
             methods: None,
@@ -95,6 +100,12 @@ impl ClientAuth {
     /// comes; questions asked from then on carry it.
     pub fn set_server_sig_algs(&mut self, list: &str) {
         self.server_sig_algs = Some(list.to_string());
+    }
+
+    /// The server takes requests that are bound to its host key, and this is the key: attempts
+    /// made from now on are.
+    pub fn bind_to_host(&mut self, host_key: &[u8]) {
+        self.host_key = Some(host_key.to_vec());
     }
 
     /// Sends the service request and asks what to try first.
@@ -198,7 +209,8 @@ impl ClientAuth {
             }
             Attempt::PublicKey { blob, algorithm, probe } => {
                 let (blob, algorithm) = (blob.clone(), algorithm.clone());
-                let key = self.key.insert(OfferedKey { blob, algorithm });
+                let host_key = self.host_key.clone();
+                let key = self.key.insert(OfferedKey { blob, algorithm, host_key });
                 if !probe {
                     let question = sign_question(&self.user, &self.session_id, key);
                     return Ok(Some(AuthEvent::Question(question)));
@@ -211,11 +223,12 @@ impl ClientAuth {
 
     /// Sends the `publickey` request for the key in hand.
     fn offer(&mut self, signature: Option<&[u8]>, sink: &mut impl PayloadSink) -> Result<()> {
-        let Some(OfferedKey { blob, algorithm }) = self.key.as_ref() else {
+        let Some(OfferedKey { blob, algorithm, host_key }) = self.key.as_ref() else {
             return Err(Error::Internal("a publickey request without a key"));
         };
         let algorithm = algorithm.as_bytes();
-        let payload = Fields::PublicKey { algorithm, blob, signature }.request(&self.user);
+        let fields = Fields::PublicKey { algorithm, blob, signature };
+        let payload = fields.request_bound(&self.user, host_key.as_deref());
         self.send_request(&payload, sink)
     }
 
@@ -387,6 +400,7 @@ fn sign_question(user: &str, session_id: &[u8], key: &OfferedKey) -> AuthQuestio
         service_name: CONNECTION_SERVICE,
         algorithm: key.algorithm.as_bytes(),
         blob: &key.blob,
+        host_key: key.host_key.as_deref(),
     };
     AuthQuestion::Sign {
         blob: key.blob.clone(),

@@ -7,7 +7,7 @@ use super::machine;
 use super::prompts::{self, Answered};
 use super::request::Fields;
 use super::service;
-use super::signature::Signed;
+use super::signature::{HOST_BOUND, Signed};
 use super::{AuthAnswer, AuthEvent, AuthQuestion, CONNECTION_SERVICE, Method, Prompt};
 use crate::error::{Error, Result};
 use crate::key::PublicKey;
@@ -73,6 +73,8 @@ impl Default for ServerAuthConfig {
 pub struct ServerAuth {
     config: ServerAuthConfig,
     session_id: Vec<u8>,
+    /// The host key of the connection, if requests may be bound to it.
+    host_key: Option<Vec<u8>>,
     state: State,
     claim: Claim,
     /// The method whose request is being checked, and its key.
@@ -106,6 +108,7 @@ impl ServerAuth {
         Self {
             config,
             session_id: session_id.to_vec(),
+            host_key: None,
             state: State::AwaitingService,
             claim: Claim::default(),
             method: Method::None,
@@ -116,6 +119,11 @@ impl ServerAuth {
             attempts: 0,
             failures: 0,
         }
+    }
+
+    /// Takes requests that are bound to the host key of the connection, which is this one.
+    pub fn bind_to_host(&mut self, host_key: &[u8]) {
+        self.host_key = Some(host_key.to_vec());
     }
 
     /// Whether the next payload may be handed over. Not while a question is open: "The server
@@ -248,10 +256,19 @@ impl ServerAuth {
         }
         // "the server SHOULD simply reject requests that it does not recognize"
         // RFC 4252 section 5
-        let Some(method) = Method::from_name(request.method_name) else {
+        let host_key = self.bound_to(request);
+        let named = host_key.map(|_| Method::PublicKey);
+        let Some(method) = named.or_else(|| Method::from_name(request.method_name)) else {
             return Ok(Err("unknown method"));
         };
-        let fields = Fields::read(method, payload, request.method_fields)?;
+        let fields = match host_key {
+            None => Fields::read(method, payload, request.method_fields)?,
+            Some(own) => match Fields::read_bound(payload, request.method_fields)? {
+                (fields, named) if named == own => fields,
+                // Signed for another host, whose key somebody in the middle has not got.
+                _ => return Ok(Err("the request is bound to another host key")),
+            },
+        };
         if method != Method::None && !self.claim.allows(method) {
             return Ok(Err("the method cannot continue"));
         }
@@ -297,6 +314,11 @@ impl ServerAuth {
         })
     }
 
+    /// Our host key, where the request is of the method that is bound to it.
+    fn bound_to(&self, request: &UserauthRequest<'_>) -> Option<&[u8]> {
+        self.host_key.as_deref().filter(|_| request.method_name == HOST_BOUND.as_bytes())
+    }
+
     /// Every check of a `publickey` request that needs no policy.
     fn read_key(
         &self,
@@ -325,6 +347,7 @@ impl ServerAuth {
                 service_name: request.service_name,
                 algorithm,
                 blob,
+                host_key: self.bound_to(request),
             };
             // "it MUST check whether the signature is correct" RFC 4252 section 7
             key.verify(name, &signed.data(), signature).map_err(|_| "bad signature")?;

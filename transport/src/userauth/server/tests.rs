@@ -112,6 +112,7 @@ fn signed(key: &PrivateKey, spec: &Spec) -> Vec<u8> {
         service_name: spec.signed_service,
         algorithm: spec.signed_algorithm,
         blob: spec.signed_blob.as_ref().unwrap_or(&own),
+        host_key: None,
     }
     .data();
     let signature = key.sign("ssh-ed25519", &data).unwrap();
