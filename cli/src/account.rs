@@ -82,6 +82,42 @@ impl Account {
     }
 }
 
+/// The numbers of a user and of the user's group.
+#[must_use]
+pub fn ids_of(user: &str) -> Option<(u32, u32)> {
+    let text = std::fs::read_to_string("/etc/passwd").ok()?;
+    text.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        let [name, _, uid, gid, ..] = fields[..] else { return None };
+        (name == user).then_some((uid.parse().ok()?, gid.parse().ok()?))
+    })
+}
+
+/// The names of a user's groups, the first one of the password file.
+#[must_use]
+pub fn groups_of(user: &str) -> Vec<String> {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    groups_in(&read("/etc/passwd"), &read("/etc/group"), user)
+}
+
+fn groups_in(passwd: &str, group: &str, user: &str) -> Vec<String> {
+    let primary = passwd.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        fields.get(3).filter(|_| fields.first() == Some(&user)).copied()
+    });
+    let mut groups = Vec::new();
+    for line in group.lines() {
+        let fields: Vec<&str> = line.split(':').collect();
+        let [name, _, number, members] = fields[..] else { continue };
+        if primary == Some(number) {
+            groups.insert(0, name.to_owned());
+        } else if members.split(',').any(|member| member == user) {
+            groups.push(name.to_owned());
+        }
+    }
+    groups
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +129,15 @@ mod tests {
         assert_eq!((u.name.as_str(), u.home.as_path()), ("u", Path::new("/home/u")));
         assert_eq!(u.shell, Path::new("/bin/sh"));
         assert_eq!(Account::from_passwd(text, 8), None);
+    }
+
+    #[test]
+    fn groups_are_that_of_the_account_and_those_that_list_it() {
+        let passwd = "root:x:0:0::/root:/bin/sh\nann:x:7:70::/home/ann:\n";
+        let group = "staff:x:5:bob,ann\nann:x:70:\nbad\nanna:x:8:anna,bob\nroot:x:0:\n";
+        assert_eq!(groups_in(passwd, group, "ann"), ["ann", "staff"]);
+        assert_eq!(groups_in(passwd, group, "bob"), ["staff", "anna"]);
+        assert!(groups_in(passwd, group, "eve").is_empty());
     }
 
     #[test]

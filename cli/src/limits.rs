@@ -55,3 +55,7 @@ pub const ALONE_WAIT: Duration = Duration::from_secs(10);
 pub const ALONE_POLL: Duration = Duration::from_millis(10);
 /// Bytes read from standard input before the escape filter has passed them on.
 pub const STDIN_BUFFER_BYTES: usize = 16 * 1024;
+/// What `AuthorizedKeysCommand` prints: as much as a file of keys may have.
+pub const KEY_COMMAND_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// How long it may take: a login does not wait longer by default, and each waiting one is a thread.
+pub const KEY_COMMAND_TIMEOUT: Duration = Duration::from_secs(120);

@@ -105,9 +105,9 @@ impl ServerApp {
     fn ask(&self, question: AuthQuestion, control: &Control<'_>) {
         self.with_log(|log| log.asked(&question));
         let (handle, policy) = (control.handle(), Arc::clone(&self.policy));
-        let (grants, from) = (Arc::clone(&self.grants), self.peer.address());
+        let (grants, peer) = (Arc::clone(&self.grants), self.peer);
         tokio::spawn(async move {
-            let decision = decide_on_thread(move || policy.decide(question, from)).await;
+            let decision = decide_on_thread(move || policy.decide(question, peer)).await;
             let level = if decision.grant.is_some() { Level::Verbose } else { Level::Info };
             decision.notes.lines().iter().for_each(|line| log::write(level, line));
             if let Some(grant) = decision.grant {

@@ -3,13 +3,14 @@
 use crate::account::Account;
 use crate::exit::{Fatal, Result};
 use crate::forwards;
-use crate::log::Level;
-use crate::server::config::{Family, Options, Reader};
+use crate::server::config::Script;
+use crate::server::config::condition::Facts;
 use std::path::PathBuf;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
-usage: tsshd [-46DdeiqTt] [-E log_file] [-f config_file] [-g login_grace_time]
+usage: tsshd [-46DdeiqTt] [-C connection] [-E log_file] [-f config_file]
+             [-g login_grace_time]
              [-h host_key_file] [-o option] [-p port] [--password-file FILE]
        tsshd --hash-password | --help | --version
 
@@ -28,6 +29,8 @@ their authorized_keys file. No configuration is read unless -f names it.
   -i             serve one connection on standard input and output
   -q             log nothing
   -t, -T         check the configuration and the keys; -T prints it in full
+  -C user=,host=,addr=,laddr=,lport=
+                 the connection that -T prints it for, with its Match blocks
   -4, -6         listen on IPv4, or on IPv6, only
   -g seconds     how long a login may take
   --password-file FILE
@@ -40,7 +43,7 @@ their authorized_keys file. No configuration is read unless -f names it.
 pub const VERSION: &str = concat!("tsshd ", env!("CARGO_PKG_VERSION"));
 
 /// What the command line asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Invocation {
     /// `--help`: print [`HELP`].
     Help,
@@ -53,10 +56,12 @@ pub enum Invocation {
 }
 
 /// A server as the command line describes it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Arguments {
-    /// Values that the command line set; the file comes after.
-    pub options: Options,
+    /// Lines that the command line stands for; the file comes after.
+    pub script: Script,
+    /// `-C`: the connection to print settings for.
+    pub connection: Option<Facts>,
     /// `-f`.
     pub config_file: Option<PathBuf>,
     /// `-E`.
@@ -82,7 +87,7 @@ pub struct Arguments {
 /// # Errors
 /// One line on what is wrong with them.
 pub fn parse(words: &[String], account: &Account) -> Result<Invocation> {
-    let mut arguments = Arguments::default();
+    let mut arguments = Arguments::new(account);
     let mut words = words.iter();
     while let Some(word) = words.next() {
         if let Some(long) = word.strip_prefix("--") {
@@ -120,12 +125,21 @@ pub fn parse(words: &[String], account: &Account) -> Result<Invocation> {
                         attached => Some(attached),
                     };
                     let value = value.ok_or_else(|| needs_argument(&letter.to_string()))?;
-                    arguments.value(letter, value, account)?;
+                    arguments.value(letter, value)?;
                     break;
                 }
                 _ => return Err(Fatal::usage(format!("tsshd: unknown option -- {letter}"))),
             }
         }
+    }
+    if arguments.connection.is_some() && !arguments.print {
+        return Err(Fatal::usage(
+            "Config test connection parameter (-C) provided without test mode (-T)",
+        ));
+    }
+    if arguments.debug > 0 {
+        let level = format!("DEBUG{}", arguments.debug.min(3));
+        arguments.script.flag("LogLevel", &level);
     }
     Ok(Invocation::Serve(Box::new(arguments)))
 }
@@ -135,47 +149,61 @@ fn needs_argument(option: &str) -> Fatal {
 }
 
 impl Arguments {
+    fn new(account: &Account) -> Self {
+        Self {
+            script: Script::new(account),
+            connection: None,
+            config_file: None,
+            log_file: None,
+            password_file: None,
+            foreground: false,
+            log_to_stderr: false,
+            debug: 0,
+            inetd: false,
+            test: false,
+            print: false,
+        }
+    }
+
     /// Takes a letter that stands alone; `false` where it is none.
     fn flag(&mut self, letter: char) -> bool {
         match letter {
-            '4' => self.options.address_family = Some(Family::Inet),
-            '6' => self.options.address_family = Some(Family::Inet6),
+            '4' => self.script.flag("AddressFamily", "inet"),
+            '6' => self.script.flag("AddressFamily", "inet6"),
             'D' => self.foreground = true,
             'e' => self.log_to_stderr = true,
             'i' => self.inetd = true,
-            'q' => self.options.log_level = Some(Level::Quiet),
+            'q' => self.script.flag("LogLevel", "QUIET"),
             't' => self.test = true,
             'T' => self.print = true,
-            'd' => {
-                self.debug = self.debug.saturating_add(1);
-                self.options.log_level = Some(Level::of_verbosity(self.debug));
-            }
+            'd' => self.debug = self.debug.saturating_add(1),
             _ => return false,
         }
         true
     }
 
     /// Takes a letter with its value.
-    fn value(&mut self, letter: char, value: &str, account: &Account) -> Result<()> {
+    fn value(&mut self, letter: char, value: &str) -> Result<()> {
         match letter {
             'E' => self.log_file = Some(value.into()),
             'f' => self.config_file = Some(value.into()),
-            'h' => self.options.host_keys.push(value.into()),
-            'o' => Reader::new(&mut self.options, account).command_line(value)?,
+            'h' => self.script.word("HostKey", value),
+            'o' => self.script.command_line(value)?,
             'g' => {
                 let line = format!("LoginGraceTime={value}");
-                if Reader::new(&mut self.options, account).command_line(&line).is_err() {
+                if self.script.command_line(&line).is_err() {
                     return Err(Fatal::usage("Invalid login grace time."));
                 }
             }
             'p' => {
                 let port = forwards::port(value);
-                let port = port.ok_or_else(|| Fatal::usage("Bad port number."))?;
-                self.options.ports.push(port);
-                self.options.ports_fixed = true;
+                self.script.port(port.ok_or_else(|| Fatal::usage("Bad port number."))?);
             }
-            // `-C` says whom to print settings for, and `-u` how long names in utmp are: there
-            // are no Match blocks here and no utmp.
+            'C' => {
+                let facts = self.connection.get_or_insert_default();
+                facts.add(value).map_err(Fatal::usage)?;
+            }
+            // `-u` says how long names in utmp are: there is no utmp.
             _ => {}
         }
         Ok(())
@@ -185,6 +213,8 @@ impl Arguments {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::Level;
+    use crate::server::config::Family;
     use std::path::Path;
 
     fn read(line: &str) -> Result<Invocation> {
@@ -205,25 +235,28 @@ mod tests {
     fn letters_cluster_and_values_attach() {
         let a = serve("-Ddde -p2022 -p 2023 -f/etc/x -h key -oMaxSessions=3 -E log");
         assert!(a.foreground && a.log_to_stderr && !a.inetd);
-        assert_eq!((a.debug, a.options.log_level), (2, Some(Level::Debug2)));
-        assert_eq!(a.options.ports, [2022, 2023]);
-        assert_eq!(a.options.host_keys, [Path::new("key")]);
-        assert_eq!(a.options.max_sessions, Some(3));
+        let options = a.script.options(None);
+        assert_eq!((a.debug, options.log_level), (2, Some(Level::Debug2)));
+        assert_eq!(options.ports, [2022, 2023]);
+        assert!(options.host_keys.first().is_some_and(|key| key.ends_with("key")));
+        assert_eq!(options.max_sessions, Some(3));
         assert_eq!(a.config_file.as_deref(), Some(Path::new("/etc/x")));
         assert_eq!(a.log_file.as_deref(), Some(Path::new("log")));
         let a = serve("-iq -tT -4 --password-file=/pw -g 5m -u0 -C user=x");
         assert!(a.inetd && a.test && a.print);
-        assert_eq!(a.options.log_level, Some(Level::Quiet));
-        assert_eq!(a.options.address_family, Some(Family::Inet));
-        assert_eq!(a.options.login_grace_time, Some(300));
+        let options = a.script.options(None);
+        assert_eq!(options.log_level, Some(Level::Quiet));
+        assert_eq!(options.address_family, Some(Family::Inet));
+        assert_eq!(options.login_grace_time, Some(300));
+        assert_eq!(a.connection.and_then(|facts| facts.user).as_deref(), Some("x"));
         assert_eq!(a.password_file.as_deref(), Some(Path::new("/pw")));
     }
 
     #[test]
     fn early_ones() {
-        assert_eq!(read("--help -Z"), Ok(Invocation::Help));
-        assert_eq!(read("-DV"), Ok(Invocation::Version));
-        assert_eq!(read("--hash-password"), Ok(Invocation::HashPassword));
+        assert!(matches!(read("--help -Z"), Ok(Invocation::Help)));
+        assert!(matches!(read("-DV"), Ok(Invocation::Version)));
+        assert!(matches!(read("--hash-password"), Ok(Invocation::HashPassword)));
     }
 
     #[test]
@@ -238,8 +271,10 @@ mod tests {
             ("-g x", "Invalid login grace time."),
             ("host", "tsshd: Extra argument host."),
             ("-", "tsshd: Extra argument -."),
-            ("-oNope=1", "command-line: line 0: Bad configuration option: nope"),
-            ("-oPort", "command-line line 0: Port missing argument."),
+            ("-oNope=1", "command-line: line 0: Bad configuration option: Nope"),
+            ("-oPort", "command-line line 0: no argument after keyword \"Port\""),
+            ("-T -C x=y", "Invalid test mode specification x=y"),
+            ("-C user=x", "Config test connection parameter (-C) provided without test mode (-T)"),
         ] {
             assert_eq!(read(line).unwrap_err().message, message, "{line}");
         }

@@ -7,6 +7,7 @@ use crate::server::app::Hooks;
 use crate::server::peer::Peer;
 use crate::server::policy::ServerPolicy;
 use crate::server::serve::serve;
+use crate::server::service::Service;
 use crate::server::startups::{Starting, Startups};
 use crate::server::{background, log};
 use std::net::SocketAddr;
@@ -14,9 +15,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tssh_forward::Ended;
+use tssh_forward::core::local::BindFault;
 use tssh_forward::driver::{Acceptor, Handle};
 use tssh_transport::disconnect::DisconnectReason;
 use tssh_transport::entropy::SEED_BYTES;
@@ -29,19 +31,16 @@ const GOODBYE: Duration = Duration::from_secs(6);
 const EXCEEDED: &[u8] = b"Exceeded MaxStartups\r\n";
 
 /// How a server listens.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Listening {
-    /// Where.
-    pub addresses: Vec<SocketAddr>,
-    /// How many may be on their way to a login.
-    pub startups: Startups,
-    /// Ends after one connection (`-d`).
+    /// Ends after one connection, and leaves no number behind (`-d`).
     pub single: bool,
     /// This process waits to be let into the background; its errors go on to be shown.
     pub background: Option<bool>,
-    /// Where the number of the process is left.
-    pub pid_file: Option<std::path::PathBuf>,
 }
+
+/// Reads the configuration once more.
+pub type Reload<'r> = &'r dyn Fn() -> Result<Service>;
 
 /// A runtime for one thread.
 ///
@@ -61,25 +60,27 @@ pub fn fresh_seed() -> std::result::Result<[u8; SEED_BYTES], String> {
     Ok(seed)
 }
 
-/// Listens until a signal ends it; the status to exit with.
+/// Listens until a signal ends it; the status to exit with. SIGHUP has the configuration read
+/// once more: connections that there are go on as they began.
 ///
 /// # Errors
 /// No address can be listened on.
-pub fn listen(listening: Listening, policy: Arc<ServerPolicy>) -> Result<u8> {
+pub fn listen(listening: Listening, service: Service, reload: Reload<'_>) -> Result<u8> {
     let runtime = runtime().map_err(|error| Fatal::new(format!("tsshd: {error}")))?;
     runtime.block_on(async {
-        let acceptor = bind(&listening.addresses)?;
+        let acceptor = bind(&service.settings.addresses()?)?;
         if let Some(keep_errors) = listening.background {
             background::detach(keep_errors)
                 .map_err(|error| Fatal::new(format!("tsshd: {error}")))?;
         }
-        if let Some(path) = &listening.pid_file
+        let pid_file = service.settings.pid_file.clone().filter(|_| !listening.single);
+        if let Some(path) = &pid_file
             && let Err(error) = std::fs::write(path, format!("{}\n", std::process::id()))
         {
             log::error(format_args!("Couldn't create pid file \"{}\": {error}", path.display()));
         }
-        let status = accept(acceptor, &listening, policy).await;
-        if let Some(path) = &listening.pid_file {
+        let status = accept(acceptor, listening, service, reload).await;
+        if let Some(path) = &pid_file {
             // It may have been removed already.
             let _ = std::fs::remove_file(path);
         }
@@ -89,10 +90,7 @@ pub fn listen(listening: Listening, policy: Arc<ServerPolicy>) -> Result<u8> {
 
 fn bind(addresses: &[SocketAddr]) -> Result<Acceptor> {
     let (acceptor, faults) = Acceptor::bind(addresses);
-    for fault in faults {
-        let (ip, port) = (fault.address.ip(), fault.address.port());
-        log::error(format_args!("Bind to port {port} on {ip} failed: {}.", fault.error));
-    }
+    faults.iter().for_each(bind_failed);
     if acceptor.addresses().next().is_none() {
         return Err(Fatal::new("Cannot bind any address."));
     }
@@ -102,48 +100,81 @@ fn bind(addresses: &[SocketAddr]) -> Result<Acceptor> {
     Ok(acceptor)
 }
 
-/// What ends a server, by number.
-async fn ended_by() -> std::io::Result<i32> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    Ok(tokio::select! {
-        _ = terminate.recv() => SignalKind::terminate(),
-        _ = interrupt.recv() => SignalKind::interrupt(),
-        _ = hang_up.recv() => SignalKind::hangup(),
+fn bind_failed(fault: &BindFault) {
+    let (ip, port) = (fault.address.ip(), fault.address.port());
+    log::error(format_args!("Bind to port {port} on {ip} failed: {}.", fault.error));
+}
+
+/// The signals that a server waits for.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
     }
-    .as_raw_value())
+
+    async fn next(&mut self) -> SignalKind {
+        tokio::select! {
+            _ = self.terminate.recv() => SignalKind::terminate(),
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
+            _ = self.hang_up.recv() => SignalKind::hangup(),
+        }
+    }
 }
 
 async fn accept(
     mut acceptor: Acceptor,
-    listening: &Listening,
-    policy: Arc<ServerPolicy>,
+    listening: Listening,
+    mut service: Service,
+    reload: Reload<'_>,
 ) -> Result<u8> {
     let (stop, stopped) = watch::channel(false);
     let (alive, mut all_gone) = mpsc::channel::<()>(1);
     let mut throttle = Throttle::default();
-    let mut end = std::pin::pin!(ended_by());
-    let number = loop {
+    let mut startups = Startups::new(service.settings.max_startups);
+    let failed = |error: std::io::Error| Fatal::new(format!("tsshd: {error}"));
+    let mut signals = Signals::new().map_err(failed)?;
+    let kind = loop {
         let (stream, remote) = tokio::select! {
             accepted = acceptor.accept() => accepted,
-            number = &mut end => break number,
+            kind = signals.next() => match kind {
+                kind if kind == SignalKind::hangup() => {
+                    service = reloaded(service, reload, &mut acceptor);
+                    startups = startups.with_limits(service.settings.max_startups);
+                    continue;
+                }
+                kind => break kind,
+            },
         };
         let peer = Peer { remote: Some(remote), local: stream.local_addr().ok() };
         let random = fresh_seed().map_or(0, |seed| u32::from(seed[0]) * 256 + u32::from(seed[1]));
         let room = alive.strong_count() <= CONNECTIONS_MAX;
-        let Some(starting) = listening.startups.admit(random).filter(|_| room) else {
+        let Some(starting) = startups.admit(random).filter(|_| room) else {
             throttle.dropped(&stream, peer);
             continue;
         };
         throttle.admitted();
-        let connection = Connection {
-            peer,
-            starting,
-            policy: Arc::clone(&policy),
-            stopped: stopped.clone(),
-            alive: alive.clone(),
+        let policy = match service.policy(peer) {
+            Ok(policy) => policy,
+            Err(fatal) => {
+                log::error(format_args!("cannot serve {peer}: {fatal}"));
+                continue;
+            }
         };
+        if service.settings.tcp_keep_alive {
+            // A connection without it works as well.
+            let _ = rustix::net::sockopt::set_socket_keepalive(&stream, true);
+        }
+        let (stopped, alive) = (stopped.clone(), alive.clone());
+        let connection = Connection { peer, starting, policy, stopped, alive };
         if listening.single {
             drop(acceptor);
             return Ok(status(&connection.run(stream).await));
@@ -151,13 +182,32 @@ async fn accept(
         connection.start(stream);
     };
     drop(acceptor);
-    let number = number.map_err(|error| Fatal::new(format!("tsshd: {error}")))?;
-    log::info(format_args!("Received signal {number}; terminating."));
+    log::info(format_args!("Received signal {}; terminating.", kind.as_raw_value()));
     // Without connections nobody listens.
     let _ = stop.send(true);
     drop(alive);
     let _ = tokio::time::timeout(GOODBYE, all_gone.recv()).await;
-    Ok(if number == SignalKind::terminate().as_raw_value() { 0 } else { crate::exit::OWN_FAILURE })
+    Ok(if kind == SignalKind::terminate() { 0 } else { crate::exit::OWN_FAILURE })
+}
+
+/// The service that the files describe by now; where they are no good, the one that there is.
+fn reloaded(now: Service, reload: Reload<'_>, acceptor: &mut Acceptor) -> Service {
+    log::info("Received SIGHUP; reading the configuration once more.");
+    let read = reload().and_then(|new| Ok((new.settings.addresses()?, new)));
+    let (addresses, new) = match read {
+        Ok(read) => read,
+        Err(fatal) => {
+            fatal.message.lines().for_each(log::error);
+            log::error("the configuration stays as it was");
+            return now;
+        }
+    };
+    for fault in acceptor.rebind(&addresses) {
+        bind_failed(&fault);
+    }
+    crate::log::set_level(new.settings.log_level);
+    log::info("the new configuration is in force");
+    new
 }
 
 /// The status of a process that served one connection.

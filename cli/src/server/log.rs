@@ -9,20 +9,44 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::OnceLock;
 use tssh_transport::text::printable;
 
-/// Facility `auth`, sshd's default.
-const FACILITY: u32 = 4;
 /// Most bytes of a name of a peer's in the log.
 const NAME_BYTES_MAX: usize = 256;
 
-static SOCKET: OnceLock<UnixDatagram> = OnceLock::new();
+/// `SyslogFacility`: which part of the system speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Facility(&'static str, u32);
+
+impl Default for Facility {
+    /// sshd's.
+    fn default() -> Self {
+        Self("AUTH", 4)
+    }
+}
+
+impl Facility {
+    /// The facility of that name; case does not matter.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let mut known = log::FACILITIES.iter();
+        known.find(|known| known.0.eq_ignore_ascii_case(name)).map(|known| Self(known.0, known.1))
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.0
+    }
+}
+
+static SOCKET: OnceLock<(UnixDatagram, Facility)> = OnceLock::new();
 
 /// Sends everything to the system's log from now on. Where there is none, messages go to standard
 /// error as before.
-pub fn use_syslog() {
+pub fn use_syslog(facility: Facility) {
     let Ok(socket) = UnixDatagram::unbound() else { return };
     // A log that does not keep up must not stop the server.
     if socket.connect(log::SYSLOG_PATH).is_ok() && socket.set_nonblocking(true).is_ok() {
-        let _ = SOCKET.set(socket);
+        let _ = SOCKET.set((socket, facility));
     }
 }
 
@@ -34,13 +58,15 @@ pub fn name(text: &str) -> String {
 
 /// Writes one message.
 pub fn write(level: Level, message: impl fmt::Display) {
-    let Some(socket) = SOCKET.get() else { return log::write(level, message) };
+    let Some((socket, Facility(_, facility))) = SOCKET.get() else {
+        return log::write(level, message);
+    };
     if !log::enabled(level) {
         return;
     }
     for line in message.to_string().lines() {
         // Nobody is left to tell.
-        let _ = socket.send(log::syslog_line(level, FACILITY, "tsshd", line).as_bytes());
+        let _ = socket.send(log::syslog_line(level, *facility, "tsshd", line).as_bytes());
     }
 }
 

@@ -6,6 +6,7 @@
 //! | [`policy`] | what that means for every connection |
 //! | [`serve`], [`app`] | one connection; also within another program |
 //! | [`session`] | shells, commands, subsystems |
+//! | [`service`] | what a configuration makes of a connection |
 //! | [`listener`], [`startups`], [`background`] | where connections come from |
 //! | [`log`], [`auth_log`] | what is said about it |
 
@@ -22,6 +23,7 @@ pub mod peer;
 pub mod policy;
 pub mod run;
 pub mod serve;
+pub mod service;
 pub mod session;
 pub mod startups;
 mod stdio;

@@ -1,13 +1,15 @@
 //! What a server is like, for every connection of it.
 
 use crate::server::config::{RootLogin, Settings};
+use crate::server::peer::Peer;
 use crate::server::session::SessionPolicy;
 use crate::server_auth::authorized_keys::KeyPolicy;
-use crate::server_auth::options::{Destination, KeyOptions};
+use crate::server_auth::command::KeyCommand;
+use crate::server_auth::options::KeyOptions;
 use crate::server_auth::{Decision, Notes, Peer as AuthPeer, ServerAuthPolicy};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tssh_forward::core::policy::{Permit, PermitOpen, Policy};
+use tssh_forward::core::policy::Policy;
 use tssh_forward::driver::Keepalive;
 use tssh_transport::Side;
 use tssh_transport::algorithms::Algorithms;
@@ -24,7 +26,7 @@ const LOGIN_GRACE: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub enum Admission {
     /// Whoever has a key in a file, or a password.
-    Files(ServerAuthPolicy),
+    Files(Box<ServerAuthPolicy>),
     /// One user with one key, held in memory.
     Key {
         /// The user's name.
@@ -50,6 +52,10 @@ pub struct ServerPolicy {
     pub authentication: ServerAuthConfig,
     /// RSA keys of users with fewer bits are refused.
     pub rsa_bits_min: u32,
+    /// Why nobody is let in at all, for the log (`AllowUsers` and its kin).
+    pub not_allowed: Option<String>,
+    /// Only keys with a command are let in (`PermitRootLogin forced-commands-only`).
+    pub forced_only: bool,
     /// A file of keys that admit nobody.
     pub revoked_keys: Option<PathBuf>,
     /// How long a login may take.
@@ -88,6 +94,8 @@ impl ServerPolicy {
             admission: Admission::Key { user, key: Box::new(authorized) },
             authentication: ServerAuthConfig::default(),
             rsa_bits_min: 0,
+            not_allowed: None,
+            forced_only: false,
             revoked_keys: None,
             login_grace: Some(LOGIN_GRACE),
             keepalive: None,
@@ -107,7 +115,8 @@ impl ServerPolicy {
         banner: Option<String>,
     ) -> Self {
         let addendum = settings.version_addendum.as_deref();
-        let methods = methods(settings, &admission, sessions.account.uid == 0);
+        let root = sessions.account.uid == 0;
+        let methods = methods(settings, &admission, root);
         let keepalive = settings
             .client_alive_interval
             .map(|interval| Keepalive { interval, count_max: settings.client_alive_count_max });
@@ -126,8 +135,10 @@ impl ServerPolicy {
                 signature_algorithms: settings.pubkey_accepted_algorithms.clone(),
                 ask_none: false,
             },
-            admission: Admission::Files(admission),
+            admission: Admission::Files(Box::new(admission)),
             rsa_bits_min: settings.required_rsa_size,
+            not_allowed: None,
+            forced_only: root && settings.permit_root_login == RootLogin::ForcedCommandsOnly,
             revoked_keys: settings.revoked_keys.clone(),
             login_grace: settings.login_grace_time,
             keepalive,
@@ -149,7 +160,25 @@ impl ServerPolicy {
     /// Answers a question of authentication. It reads files and computes hashes, and so belongs
     /// on a thread that may wait.
     #[must_use]
-    pub fn decide(&self, question: AuthQuestion, from: std::net::IpAddr) -> Decision {
+    pub fn decide(&self, question: AuthQuestion, peer: Peer) -> Decision {
+        // Whoever is not allowed gets the same answers, after the same work, as a stranger.
+        let mut decision = self.decide_for_allowed(question, peer);
+        if let Some(reason) = &self.not_allowed {
+            return refused(reason.clone());
+        }
+        let forced = |options: &KeyOptions| self.forces_command() || options.command.is_some();
+        if self.forced_only && decision.grant.as_ref().is_some_and(|(_, options)| !forced(options))
+        {
+            decision = refused(format!("ROOT LOGIN REFUSED FROM {peer}"));
+        }
+        decision
+    }
+
+    fn forces_command(&self) -> bool {
+        self.sessions.as_ref().is_some_and(|sessions| sessions.force_command.is_some())
+    }
+
+    fn decide_for_allowed(&self, question: AuthQuestion, peer: Peer) -> Decision {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
         if let AuthQuestion::CheckKey { key, .. } = &question
@@ -165,7 +194,7 @@ impl ServerPolicy {
         }
         match (&self.admission, question) {
             (Admission::Files(policy), question) => {
-                policy.decide(question, AuthPeer { address: from, now })
+                policy.decide(question, AuthPeer { address: peer.address(), now, connection: peer })
             }
             (
                 Admission::Key { user, key },
@@ -178,17 +207,23 @@ impl ServerPolicy {
         }
     }
 
-    /// What may be connected to once a key with these options has logged in.
+    /// What may be forwarded once a key with these options has logged in: what both permit.
     #[must_use]
     pub fn forwarding_for(&self, options: &KeyOptions) -> Policy {
-        let mut policy = self.forwarding.clone();
-        policy.tcp_local &= options.port_forwarding;
-        policy.agent &= options.agent_forwarding;
-        policy.x11 = policy.x11.filter(|_| options.x11_forwarding);
-        if !options.permit_open.is_empty() {
-            policy.permit_open = narrowed(&policy.permit_open, &options.permit_open);
+        let own = self.forwarding.clone();
+        let ports = options.port_forwarding;
+        Policy {
+            tcp_local: own.tcp_local && ports,
+            tcp_remote: own.tcp_remote && ports,
+            // As in sshd: whoever may not forward ports may not forward Unix sockets either.
+            streamlocal_local: own.streamlocal_local && ports,
+            streamlocal_remote: own.streamlocal_remote && ports,
+            permit_open: own.permit_open.and(options.permit_open.clone()),
+            permit_listen: own.permit_listen.and(options.permit_listen.clone()),
+            agent: own.agent && options.agent_forwarding,
+            x11: own.x11.filter(|_| options.x11_forwarding),
+            ..own
         }
-        policy
     }
 
     /// The variables of a key that take effect.
@@ -229,7 +264,7 @@ fn methods(settings: &Settings, admission: &ServerAuthPolicy, root: bool) -> Str
     let (login, passwords) = match settings.permit_root_login {
         _ if !root => (true, true),
         RootLogin::Yes => (true, true),
-        RootLogin::ProhibitPassword => (true, false),
+        RootLogin::ProhibitPassword | RootLogin::ForcedCommandsOnly => (true, false),
         RootLogin::No => (false, false),
     };
     let passwords = passwords && admission.passwords.is_some();
@@ -242,35 +277,6 @@ fn methods(settings: &Settings, admission: &ServerAuthPolicy, root: bool) -> Str
     names.collect::<Vec<_>>().join(",")
 }
 
-/// What both the configuration and the key permit.
-fn narrowed(own: &PermitOpen, of_key: &[Destination]) -> PermitOpen {
-    let any = [Permit { host: None, port: None }];
-    let own = match own {
-        PermitOpen::None => return PermitOpen::None,
-        PermitOpen::Any => &any[..],
-        PermitOpen::Only(permits) => permits,
-    };
-    let mut both = Vec::new();
-    for permit in own {
-        for key in of_key {
-            let host = (key.host != "*").then_some(&key.host);
-            let hosts = one_of(permit.host.as_ref(), host);
-            if let (Some(host), Some(port)) = (hosts, one_of(permit.port, key.port)) {
-                both.push(Permit { host: host.cloned(), port });
-            }
-        }
-    }
-    if both.is_empty() { PermitOpen::None } else { PermitOpen::Only(both) }
-}
-
-/// The narrower of two values where none means any; nothing where they differ.
-fn one_of<T: PartialEq>(a: Option<T>, b: Option<T>) -> Option<Option<T>> {
-    match (a, b) {
-        (Some(a), Some(b)) => (a == b).then_some(Some(a)),
-        (a, b) => Some(a.or(b)),
-    }
-}
-
 /// Where keys are looked up, for a server that reads files.
 ///
 /// # Errors
@@ -281,44 +287,10 @@ pub fn key_policy(
 ) -> crate::exit::Result<KeyPolicy> {
     Ok(KeyPolicy {
         files: settings.authorized_keys(account)?,
+        command: KeyCommand::new(settings, account)?,
         strict_modes: settings.strict_modes,
         uid: account.uid,
         home: account.home.clone(),
         zone: crate::server_auth::expiry::Zone::local(),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn destination(host: &str, port: Option<u16>) -> Destination {
-        Destination { host: host.into(), port }
-    }
-
-    #[test]
-    fn a_key_narrows_what_the_server_permits_and_never_widens_it() {
-        let permit = |text: &str| crate::forwards::permit(text).unwrap();
-        let own = PermitOpen::Only(vec![permit("a:1"), permit("b:*"), permit("*:25")]);
-        let key = [destination("a", None), destination("b", Some(2)), destination("*", Some(1))];
-        let policy = Policy { permit_open: narrowed(&own, &key), ..Policy::server() };
-        for (host, port, permitted) in [
-            ("a", 1, true),
-            ("a", 2, false),
-            ("a", 25, true),
-            ("b", 1, true),
-            ("b", 2, true),
-            ("b", 3, false),
-            ("c", 25, false),
-            ("c", 1, false),
-        ] {
-            assert_eq!(policy.permits_open(host, port), permitted, "{host}:{port}");
-            let by_own = Policy { permit_open: own.clone(), ..Policy::server() };
-            let by_key = key.iter().any(|d| d.covers(host, port));
-            assert_eq!(permitted, by_own.permits_open(host, port) && by_key, "{host}:{port}");
-        }
-        assert_eq!(narrowed(&PermitOpen::None, &key), PermitOpen::None);
-        let elsewhere = [destination("z", Some(9))];
-        assert_eq!(narrowed(&PermitOpen::Only(vec![permit("a:1")]), &elsewhere), PermitOpen::None);
-    }
 }

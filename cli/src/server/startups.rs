@@ -28,6 +28,12 @@ impl Startups {
         Self { limits, count: Arc::default() }
     }
 
+    /// Other limits, for those who are on the way as well.
+    #[must_use]
+    pub fn with_limits(self, limits: MaxStartups) -> Self {
+        Self { limits, ..self }
+    }
+
     /// One more, unless it is to be dropped; `random` decides that where chance has a say.
     #[must_use]
     pub fn admit(&self, random: u32) -> Option<Starting> {

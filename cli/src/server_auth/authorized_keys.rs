@@ -1,5 +1,6 @@
 //! The files that list a user's keys, one on a line.
 
+use super::command::KeyCommand;
 use super::expiry::Zone;
 use super::options::KeyOptions;
 use super::strict::{Owner, Strictness, read};
@@ -16,6 +17,8 @@ const SHOWN_BYTES_MAX: usize = 128;
 /// Which files admit which keys.
 #[derive(Debug, Clone)]
 pub struct KeyPolicy {
+    /// A program that is asked first (`AuthorizedKeysCommand`).
+    pub command: Option<KeyCommand>,
     /// Looked through in this order; one that does not exist is passed over.
     pub files: Vec<PathBuf>,
     /// Whether files and directories that others can write are refused (`StrictModes`).
@@ -32,6 +35,17 @@ impl KeyPolicy {
     /// What the first line that admits the key lets it do.
     #[must_use]
     pub fn find(&self, key: &PublicKey, peer: Peer, notes: &mut Notes) -> Option<KeyOptions> {
+        if let Some(command) = &self.command {
+            match command.output(key, peer) {
+                Ok(text) => {
+                    let found = find_in(&text, command.name(), key, peer, &self.zone, notes);
+                    if found.is_some() {
+                        return found;
+                    }
+                }
+                Err(line) => notes.add(line),
+            }
+        }
         let owner = Owner { uid: self.uid, home: &self.home };
         let strictness = if self.strict_modes { Strictness::OwnerWrites } else { Strictness::Any };
         for path in self.files.iter().filter(|path| path.exists()) {
@@ -103,6 +117,10 @@ fn admit(
         KeyOptions::parse(options, zone)
     };
     match parsed {
+        Ok(options) if options.verify_required && key.key_type().starts_with("sk-") => {
+            notes.add(format!("{place}: verify-required is not supported by tsshd"));
+            None
+        }
         Ok(options) => admits(&options, place, peer, notes).then_some(options),
         Err(reason) => {
             notes.add(format!("{place}: bad key options: {reason}"));

@@ -7,12 +7,14 @@
 //! | module | what it answers |
 //! | --- | --- |
 //! | [`authorized_keys`] | which line of which file admits a key |
+//! | [`command`] | what a program says of a key |
 //! | [`options`] | what stands in front of the key on that line |
 //! | [`from`], [`expiry`] | from where and until when it admits |
 //! | [`strict`] | whether a file is in nobody else's hands |
 //! | [`passwords`] | whether a password is right |
 
 pub mod authorized_keys;
+pub mod command;
 pub mod expiry;
 pub mod from;
 pub mod options;
@@ -23,6 +25,7 @@ use authorized_keys::KeyPolicy;
 use options::KeyOptions;
 use passwords::PasswordFile;
 use std::net::IpAddr;
+use std::sync::Arc;
 use tssh_transport::userauth::{AuthAnswer, AuthQuestion, Method, Prompt};
 
 /// Lines for the log that one decision may produce: a file full of bad lines must not fill the
@@ -36,6 +39,8 @@ pub struct Peer {
     pub address: IpAddr,
     /// Seconds since 1970 in UTC.
     pub now: i64,
+    /// The ends of the connection.
+    pub connection: crate::server::peer::Peer,
 }
 
 /// Lines for the log, at most [`NOTES_MAX`].
@@ -67,7 +72,7 @@ pub struct ServerAuthPolicy {
     /// Where keys are looked up.
     pub keys: KeyPolicy,
     /// Hashed passwords; without them no password is asked for.
-    pub passwords: Option<PasswordFile>,
+    pub passwords: Option<Arc<PasswordFile>>,
 }
 
 /// The answer to one question.

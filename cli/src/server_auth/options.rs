@@ -1,29 +1,13 @@
 //! The options in front of a key in authorized_keys, as sshd(8) describes them.
 
 use super::expiry::{Zone, parse_time};
+use crate::forwards;
+use tssh_forward::core::policy::{PermitListen, PermitOpen};
 
 /// Destinations in one list: OpenSSH's bound.
 const PERMITS_MAX: usize = 4096;
 /// Variables of one key: more than any key needs.
 const ENVIRONMENT_MAX: usize = 1024;
-
-/// One `host:port` of `permitopen` or `permitlisten`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Destination {
-    /// A host name or address, without brackets; `*` is any.
-    pub host: String,
-    /// A port; none is any.
-    pub port: Option<u16>,
-}
-
-impl Destination {
-    /// Whether it covers a destination. Names are compared letter by letter, as they were asked
-    /// for: nothing is resolved.
-    #[must_use]
-    pub fn covers(&self, host: &str, port: u16) -> bool {
-        (self.host == "*" || self.host == host) && self.port.is_none_or(|own| own == port)
-    }
-}
 
 /// What a key permits. The default permits everything.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,16 +24,19 @@ pub struct KeyOptions {
     pub x11_forwarding: bool,
     /// `~/.ssh/rc` may run.
     pub user_rc: bool,
-    /// If not empty, the only destinations of direct-tcpip.
-    pub permit_open: Vec<Destination>,
-    /// If not empty, the only listeners of tcpip-forward.
-    pub permit_listen: Vec<Destination>,
+    /// The destinations of direct-tcpip (`permitopen`).
+    pub permit_open: PermitOpen,
+    /// The listeners of tcpip-forward (`permitlisten`).
+    pub permit_listen: PermitListen,
     /// Variables for the session, the first of each name.
     pub environment: Vec<(String, String)>,
     /// From where the key admits, a list of patterns.
     pub from: Option<String>,
     /// The last second, since 1970 in UTC, at which the key admits.
     pub expires: Option<i64>,
+    /// A key on a token must have asked for its owner's PIN or finger: such a line admits no key
+    /// on a token, since that is not checked.
+    pub verify_required: bool,
     /// The key signs certificates and is not itself admitted.
     pub cert_authority: bool,
 }
@@ -63,11 +50,12 @@ impl Default for KeyOptions {
             agent_forwarding: true,
             x11_forwarding: true,
             user_rc: true,
-            permit_open: Vec::new(),
-            permit_listen: Vec::new(),
+            permit_open: PermitOpen::Any,
+            permit_listen: PermitListen::Any,
             environment: Vec::new(),
             from: None,
             expires: None,
+            verify_required: false,
             cert_authority: false,
         }
     }
@@ -123,8 +111,9 @@ impl KeyOptions {
         let (bare, on) = name.strip_prefix("no-").map_or((name, true), |bare| (bare, false));
         match (bare, on) {
             ("cert-authority", true) => self.cert_authority = true,
-            // They ask for less or more of keys on tokens, and no such key is admitted yet.
-            ("touch-required", false) | ("verify-required", true) => {}
+            // A touch of a token is asked for whether or not a line does without.
+            ("touch-required", _) => {}
+            ("verify-required", on) => self.verify_required = on,
             ("port-forwarding", on) => self.port_forwarding = on,
             ("agent-forwarding", on) => self.agent_forwarding = on,
             ("x11-forwarding", on) => self.x11_forwarding = on,
@@ -146,8 +135,9 @@ impl KeyOptions {
                 self.expires = Some(self.expires.map_or(time, |own| own.min(time)));
             }
             "environment" => self.set_variable(&value)?,
-            "permitopen" => add_permit(&mut self.permit_open, &value, false)?,
-            "permitlisten" => add_permit(&mut self.permit_listen, &value, true)?,
+            "permitopen" => self.add_open(&value)?,
+            "permitlisten" => self.add_listen(&value)?,
+            "tunnel" if !is_tunnel(&value) => return Err("invalid tun device"),
             // Principals matter for certificates, tunnels to tun devices; both are unknown here,
             // so neither can widen what the line permits.
             _ => {}
@@ -170,10 +160,26 @@ impl KeyOptions {
         Ok(())
     }
 
-    /// Whether a direct-tcpip channel to this destination may be opened.
-    #[must_use]
-    pub fn permits_open(&self, host: &str, port: u16) -> bool {
-        self.port_forwarding && covered(&self.permit_open, host, port)
+    fn add_open(&mut self, text: &str) -> Result<(), &'static str> {
+        let permit = forwards::permit(text).ok_or_else(|| bad_permit(text))?;
+        match &mut self.permit_open {
+            PermitOpen::Only(permits) => add(permits, permit),
+            other => {
+                *other = PermitOpen::Only(vec![permit]);
+                Ok(())
+            }
+        }
+    }
+
+    fn add_listen(&mut self, text: &str) -> Result<(), &'static str> {
+        let permit = forwards::listen_permit(text).ok_or_else(|| bad_permit(text))?;
+        match &mut self.permit_listen {
+            PermitListen::Only(permits) => add(permits, permit),
+            other => {
+                *other = PermitListen::Only(vec![permit]);
+                Ok(())
+            }
+        }
     }
 
     /// What both permit. None when they cannot be had together: two different commands.
@@ -195,39 +201,15 @@ impl KeyOptions {
             agent_forwarding: self.agent_forwarding && other.agent_forwarding,
             x11_forwarding: self.x11_forwarding && other.x11_forwarding,
             user_rc: self.user_rc && other.user_rc,
-            permit_open: common(&self.permit_open, &other.permit_open)?,
-            permit_listen: common(&self.permit_listen, &other.permit_listen)?,
+            permit_open: self.permit_open.clone().and(other.permit_open.clone()),
+            permit_listen: self.permit_listen.clone().and(other.permit_listen.clone()),
             environment,
             from: None,
             expires: self.expires.into_iter().chain(other.expires).min(),
+            verify_required: self.verify_required || other.verify_required,
             cert_authority: false,
         })
     }
-}
-
-fn covered(list: &[Destination], host: &str, port: u16) -> bool {
-    list.is_empty() || list.iter().any(|own| own.covers(host, port))
-}
-
-/// What both lists cover; none when nothing is left of two lists, since an empty list covers all.
-fn common(a: &[Destination], b: &[Destination]) -> Option<Vec<Destination>> {
-    if a.is_empty() || b.is_empty() {
-        return Some([a, b].concat());
-    }
-    let mut out = Vec::new();
-    for x in a {
-        for y in b {
-            let host = if x.host == "*" { &y.host } else { &x.host };
-            let port = x.port.or(y.port);
-            let both = [x, y].iter().all(|own| {
-                (own.host == "*" || own.host == *host) && (own.port.is_none() || own.port == port)
-            });
-            if both && out.len() < PERMITS_MAX {
-                out.push(Destination { host: host.clone(), port });
-            }
-        }
-    }
-    (!out.is_empty()).then_some(out)
 }
 
 /// A quoted value, `\"` standing for a quote, and what follows it.
@@ -245,38 +227,27 @@ fn dequote(text: &str) -> Result<(String, &str), &'static str> {
     Err("missing end quote")
 }
 
-fn add_permit(list: &mut Vec<Destination>, text: &str, bare: bool) -> Result<(), &'static str> {
-    if list.len() >= PERMITS_MAX {
+fn add<T>(permits: &mut Vec<T>, permit: T) -> Result<(), &'static str> {
+    if permits.len() >= PERMITS_MAX {
         return Err("too many permission directives");
     }
-    let destination = parse_destination(text, bare).ok_or("invalid permission destination")?;
-    list.push(destination);
+    permits.push(permit);
     Ok(())
 }
 
-/// `host:port`, `[address]:port` or, where `bare` allows it, a port alone.
-fn parse_destination(text: &str, bare: bool) -> Option<Destination> {
-    let (host, port) = match text.strip_prefix('[') {
-        Some(rest) => {
-            let (host, port) = rest.split_once(']')?;
-            (host, port.strip_prefix(':')?)
-        }
-        None => match text.split_once(':') {
-            Some(pair) => pair,
-            None if bare => ("*", text),
-            None => return None,
-        },
-    };
-    let port = match port {
-        "*" => None,
-        digits if digits.bytes().all(|b| b.is_ascii_digit()) => {
-            Some(digits.parse::<u16>().ok().filter(|port| *port != 0)?)
-        }
-        _ => return None,
-    };
-    // An empty listen address means any, as it does on the command line.
-    let host = if host.is_empty() && bare { "*" } else { host };
-    (!host.is_empty()).then(|| Destination { host: host.to_owned(), port })
+/// Which half of a permit is bad, in OpenSSH's words.
+fn bad_permit(text: &str) -> &'static str {
+    let unclosed = text.strip_prefix('[').is_some_and(|inside| !inside.contains(']'));
+    if unclosed || text.starts_with(':') {
+        "invalid permission hostname"
+    } else {
+        "invalid permission port"
+    }
+}
+
+/// A number of a tunnel device.
+fn is_tunnel(text: &str) -> bool {
+    text == "any" || text.parse::<u32>().is_ok_and(|n| n < 0x7fff_fffe)
 }
 
 #[cfg(test)]
@@ -295,7 +266,7 @@ mod tests {
         assert!(!parse("pty,restrict").unwrap().pty);
         assert!(!parse("no-pty").unwrap().pty && parse("no-pty").unwrap().port_forwarding);
         assert!(!parse("no-X11-forwarding").unwrap().x11_forwarding);
-        assert!(parse("cert-authority,no-touch-required").unwrap().cert_authority);
+        assert!(parse("cert-authority,no-touch-required,tunnel=\"0\"").unwrap().cert_authority);
     }
 
     #[test]
@@ -328,11 +299,14 @@ mod tests {
             ("expiry-time=\"2026\"", "invalid expires time"),
             ("environment=\"A B=1\"", "invalid environment string"),
             ("environment=\"A\"", "invalid environment string"),
-            ("permitopen=\"80\"", "invalid permission destination"),
-            ("permitopen=\"h:70000\"", "invalid permission destination"),
-            ("permitopen=\"h:0\"", "invalid permission destination"),
-            ("permitopen=\"::1:80\"", "invalid permission destination"),
-            ("permitopen=\":80\"", "invalid permission destination"),
+            ("permitopen=\"80\"", "invalid permission port"),
+            ("permitopen=\"h:70000\"", "invalid permission port"),
+            ("permitopen=\"h:0\"", "invalid permission port"),
+            ("permitopen=\"h:1\0\"", "invalid permission port"),
+            ("permitopen=\"[::1:80\"", "invalid permission hostname"),
+            ("permitopen=\":80\"", "invalid permission hostname"),
+            ("permitlisten=\"65536\"", "invalid permission port"),
+            ("tunnel=\"x\"", "invalid tun device"),
         ] {
             assert_eq!(parse(text), Err(reason), "{text}");
         }
@@ -340,16 +314,15 @@ mod tests {
 
     #[test]
     fn destinations_are_matched_letter_by_letter() {
-        let text = r#"permitopen="localhost:80",permitopen="[::1]:*",permitopen="*:443""#;
-        let options = parse(text).unwrap();
-        assert!(options.permits_open("localhost", 80) && options.permits_open("::1", 9));
-        assert!(options.permits_open("anything", 443));
-        assert!(!options.permits_open("localhost", 81) && !options.permits_open("127.0.0.1", 80));
-        assert!(!parse(&format!("restrict,{text}")).unwrap().permits_open("localhost", 80));
-        let listen = parse(r#"permitlisten="8080",permitlisten="localhost:9000""#).unwrap();
-        let covers = |host, port| covered(&listen.permit_listen, host, port);
-        assert!(covers("0.0.0.0", 8080) && covers("localhost", 9000));
-        assert!(!covers("0.0.0.0", 9000));
+        let text = r#"permitopen="localhost:80",permitopen="[::1]:*",permitopen="*:imap""#;
+        let open = parse(text).unwrap().permit_open;
+        assert!(open.permits("localhost", 80) && open.permits("::1", 9));
+        assert!(open.permits("anything", 143));
+        assert!(!open.permits("localhost", 81) && !open.permits("127.0.0.1", 80));
+        let listen = parse(r#"permitlisten="8080",permitlisten="local*:9000""#).unwrap();
+        let covers = |host, port| listen.permit_listen.permits(host, port);
+        assert!(covers("0.0.0.0", 8080) && covers("localhost", 9000) && covers("", 8080));
+        assert!(!covers("0.0.0.0", 9000) && !covers("localhost", 0));
     }
 
     #[test]
@@ -361,9 +334,8 @@ mod tests {
         assert!(!both.pty && !both.user_rc && both.agent_forwarding);
         assert_eq!((both.command.as_deref(), both.expires), (Some("x"), a.expires));
         for (host, port, ok) in [("a", 1, true), ("a", 2, true), ("b", 2, true), ("b", 1, false)] {
-            assert_eq!(both.permits_open(host, port), ok, "{host}:{port}");
+            assert_eq!(both.permit_open.permits(host, port), ok, "{host}:{port}");
         }
-        assert_eq!(a.and(&parse(r#"permitopen="c:3""#).unwrap()), None);
         assert_eq!(b.and(&parse(r#"command="y""#).unwrap()), None);
     }
 }

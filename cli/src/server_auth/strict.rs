@@ -73,6 +73,19 @@ pub fn read(
     Ok(text)
 }
 
+/// Whether nobody but root and the owner can have written a program, or put it there.
+///
+/// # Errors
+/// One line for the log.
+pub fn program(path: &Path, owner: Owner<'_>) -> Result<(), String> {
+    let about =
+        path.metadata().map_err(|e| format!("Could not stat \"{}\": {e}", path.display()))?;
+    if !about.is_file() || !is_own(&about, owner.uid, OTHERS_WRITE) {
+        return Err("bad ownership or modes for the file".to_owned());
+    }
+    check_directories(path, Strictness::OwnerWrites, owner)
+}
+
 /// Every directory from the file's own up to the home directory, or to the root for a file that
 /// is not below it, links resolved.
 ///

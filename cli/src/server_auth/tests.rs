@@ -9,8 +9,11 @@ use tssh_transport::entropy::{Entropy, Purpose};
 use tssh_transport::key::{PrivateKey, PublicKey};
 use zeroize::Zeroizing;
 
-const PEER: Peer =
-    Peer { address: IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 7)), now: 1_700_000_000 };
+const PEER: Peer = Peer {
+    address: IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 7)),
+    now: 1_700_000_000,
+    connection: crate::server::peer::Peer { remote: None, local: None },
+};
 
 fn key(seed: u8) -> PublicKey {
     let mut entropy = Entropy::from_seed(&[seed; 64]);
@@ -47,7 +50,7 @@ impl Home {
 
     fn policy(&self, files: Vec<PathBuf>) -> KeyPolicy {
         let (uid, home) = (self.uid(), self.0.clone());
-        KeyPolicy { files, strict_modes: true, uid, home, zone: Zone::utc() }
+        KeyPolicy { files, command: None, strict_modes: true, uid, home, zone: Zone::utc() }
     }
 }
 
@@ -235,7 +238,7 @@ fn one_user_gets_in_with_her_key_or_password_and_nobody_else() {
 
     let hash = passwords::hash_password("one", [7; 16]).unwrap();
     let passwords = PasswordFile::parse(&format!("ann:{hash}\neve:{hash}")).unwrap();
-    policy.passwords = Some(passwords);
+    policy.passwords = Some(Arc::new(passwords));
     assert_eq!(policy.methods(), "publickey,password,keyboard-interactive");
     assert!(ok(&policy, check_password("ann", "one", false)));
     assert!(!ok(&policy, check_password("ann", "one", true)), "a change is not offered");

@@ -106,6 +106,8 @@ pub enum PermitOpen {
     None,
     /// These targets.
     Only(Vec<Permit>),
+    /// What both permit: the configuration, and the key that logged in.
+    Both(Box<(Self, Self)>),
 }
 
 impl PermitOpen {
@@ -116,6 +118,17 @@ impl PermitOpen {
             Self::Any => true,
             Self::None => false,
             Self::Only(permits) => permits.iter().any(|p| p.matches(host, port)),
+            Self::Both(both) => both.0.permits(host, port) && both.1.permits(host, port),
+        }
+    }
+
+    /// What both permit.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Any, one) | (one, Self::Any) => one,
+            (Self::None, _) | (_, Self::None) => Self::None,
+            both => Self::Both(Box::new(both)),
         }
     }
 }
@@ -152,14 +165,29 @@ pub enum PermitListen {
     None,
     /// These.
     Only(Vec<ListenPermit>),
+    /// What both permit: the configuration, and the key that logged in.
+    Both(Box<(Self, Self)>),
 }
 
 impl PermitListen {
-    fn permits(&self, address: &str, port: u16) -> bool {
+    /// Whether this address and port, both as on the wire, may be listened on.
+    #[must_use]
+    pub fn permits(&self, address: &str, port: u16) -> bool {
         match self {
             Self::Any => true,
             Self::None => false,
             Self::Only(permits) => permits.iter().any(|p| p.matches(address, port)),
+            Self::Both(both) => both.0.permits(address, port) && both.1.permits(address, port),
+        }
+    }
+
+    /// What both permit.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Any, one) | (one, Self::Any) => one,
+            (Self::None, _) | (_, Self::None) => Self::None,
+            both => Self::Both(Box::new(both)),
         }
     }
 }
@@ -318,6 +346,31 @@ mod tests {
             ("localhost", 0, false),
         ] {
             assert_eq!(policy.permits_listen(host, port), permitted, "{host}:{port}");
+        }
+    }
+
+    #[test]
+    fn two_permits_never_permit_more_than_either() {
+        let lists = [&["a:1", "b:*"][..], &["*:1"], &["a:*", "c:2"]];
+        let (mut opens, mut listens) =
+            (vec![PermitOpen::Any, PermitOpen::None], vec![PermitListen::Any, PermitListen::None]);
+        for list in lists {
+            opens.push(only(list).permit_open);
+            listens.push(listen_only(list).permit_listen);
+        }
+        let places = [("a", 1), ("a", 2), ("b", 1), ("b", 2), ("c", 1), ("c", 2), ("d", 0)];
+        let pairs = (0..opens.len()).flat_map(|i| (0..opens.len()).map(move |j| (i, j)));
+        for (i, j) in pairs {
+            let (open, listen) = (
+                opens[i].clone().and(opens[j].clone()),
+                listens[i].clone().and(listens[j].clone()),
+            );
+            for (host, port) in places {
+                let either = opens[i].permits(host, port) && opens[j].permits(host, port);
+                assert_eq!(open.permits(host, port), either, "{i} {j} {host}:{port}");
+                let either = listens[i].permits(host, port) && listens[j].permits(host, port);
+                assert_eq!(listen.permits(host, port), either, "{i} {j} {host}:{port}");
+            }
         }
     }
 

@@ -31,6 +31,27 @@ impl Acceptor {
         (Self { listeners, clock: Clock::start() }, faults)
     }
 
+    /// Listens on these addresses from now on. Sockets that listen on one of them stay, and with
+    /// them the connections that wait there; where nothing would be left, all stay. Returns the
+    /// addresses that could not be listened on.
+    #[must_use]
+    pub fn rebind(&mut self, addresses: &[SocketAddr]) -> Vec<BindFault> {
+        let own: Vec<SocketAddr> = self.addresses().collect();
+        let new: Vec<SocketAddr> =
+            addresses.iter().filter(|address| !own.contains(address)).copied().collect();
+        let (sockets, faults) = bind_all(&new);
+        let stays = |listener: &Listener| {
+            listener.local_addr().is_some_and(|address| addresses.contains(&address))
+        };
+        if sockets.is_empty() && !self.listeners.iter().any(stays) {
+            return faults;
+        }
+        self.listeners.retain(stays);
+        let listener = |socket| Listener::new(socket, Purpose::Ours(0), Waker::noop().clone());
+        self.listeners.extend(sockets.into_iter().map(listener));
+        faults
+    }
+
     /// Where it listens; nothing where it does not listen at all.
     pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         self.listeners.iter().filter_map(Listener::local_addr)

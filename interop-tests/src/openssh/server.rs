@@ -82,7 +82,10 @@ impl Server {
     fn launch(program: &Path, options: &ServerOptions, defaults: String) -> Self {
         let folder = Scratch::new();
         let mut config = String::new();
-        for line in &options.lines {
+        // What is in a block may not be followed by what is not.
+        let block = options.lines.iter().position(|line| line.starts_with("Match "));
+        let (outside, blocks) = options.lines.split_at(block.unwrap_or(options.lines.len()));
+        for line in outside {
             let _ = writeln!(config, "{line}");
         }
         let mut host_key_lines = Vec::new();
@@ -99,6 +102,9 @@ impl Server {
         let _ = writeln!(config, "ListenAddress 127.0.0.1");
         let _ = writeln!(config, "AuthorizedKeysFile {}", authorized.display());
         config.push_str(&defaults);
+        for line in blocks {
+            let _ = writeln!(config, "{line}");
+        }
         let config = folder.write("sshd_config", config);
 
         let user = if options.guest { GUEST_NAME.to_owned() } else { user_name() };

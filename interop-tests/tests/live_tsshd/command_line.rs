@@ -65,11 +65,11 @@ fn a_configuration_is_checked_and_printed() {
     let (_folder, config) = prepared("Port 22\nNope yes");
     let bad = tsshd(&["-t", "-f", &config]);
     bad.expect_code(255)
-        .expect_stderr(&format!("{config}: line 6: Bad configuration option: nope"));
+        .expect_stderr(&format!("{config}: line 6: Bad configuration option: Nope"));
     bad.expect_stderr("terminating, 1 bad configuration options");
-    let (_folder, config) = prepared("Match user root");
+    let (_folder, config) = prepared("Match shoe 42");
     let bad = tsshd(&["-t", "-f", &config]);
-    bad.expect_code(255).expect_stderr("Match blocks are not supported");
+    bad.expect_code(255).expect_stderr("Unsupported Match attribute shoe");
     let missing = tsshd(&["-t", "-f", "/no/such/file"]);
     missing.expect_code(255).expect_stderr("/no/such/file: No such file or directory");
 }
@@ -131,6 +131,54 @@ fn it_goes_to_the_background_and_leaves_its_number() {
     // What is wrong is said before it leaves the terminal.
     let bad = tsshd(&["-f", &config, "-p", &port, "-o", "HostKey=/none", "-o", "Ciphers=x"]);
     bad.expect_code(1).expect_stderr("Bad SSH2 cipher spec 'x'.");
+}
+
+#[test]
+fn a_new_configuration_is_for_new_connections() {
+    if unavailable("command_line::a_new_configuration_is_for_new_connections") {
+        return;
+    }
+    let (folder, config) = prepared("ForceCommand echo one; read x; echo $x");
+    let text = std::fs::read_to_string(&config).expect("the configuration");
+    let again = |last: &str| {
+        let text = text.replace("ForceCommand echo one; read x; echo $x", last);
+        std::fs::write(&config, text).expect("another configuration");
+    };
+    logs_in(&folder, &["-p", "1"]).expect_code(255);
+    let (port, other) = (free_port().to_string(), free_port().to_string());
+    let mut command = Command::new(tsshd_binary());
+    let mut server = Process::spawn(command.args(["-D", "-e", "-f", &config, "-p", &port]));
+    assert!(server.stderr.wait_for("Server listening on 127.0.0.1", PATIENCE));
+    let mut client = Command::new(ssh());
+    client.args(["-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"]);
+    client.args(["-o", "UserKnownHostsFile=/dev/null", "-p", &port, "-i"]);
+    client.arg(folder.join("user_key")).args(["127.0.0.1", "x"]).env_remove("SSH_AUTH_SOCK");
+    let mut first = Process::spawn(&mut client);
+    assert!(first.stdout.wait_for("one\n", PATIENCE), "{}", first.output());
+    let pid = server.pid().to_string();
+    let hang_up = || run(Command::new("kill").args(["-HUP", &pid]));
+
+    // What is broken changes nothing.
+    again("Nope 1");
+    hang_up().expect_code(0);
+    assert!(server.stderr.wait_for("the configuration stays as it was", PATIENCE));
+    assert!(server.stderr.wait_for("line 5: Bad configuration option: Nope", PATIENCE));
+    again("ForceCommand echo two");
+    hang_up().expect_code(0);
+    assert!(server.stderr.wait_for("the new configuration is in force", PATIENCE));
+    assert_eq!(logs_in(&folder, &["-p", &port]).expect_code(0).text(), "two\n");
+    // Other addresses: the ones that stay are never let go.
+    again(&format!("ListenAddress 127.0.0.1:{other}\nForceCommand echo three"));
+    hang_up().expect_code(0);
+    let reached = || logs_in(&folder, &["-p", &other]).stdout == b"three\n";
+    wait_until("the other port", reached);
+    assert_eq!(logs_in(&folder, &["-p", &port]).expect_code(0).text(), "three\n");
+
+    let mut input = first.stdin.take().expect("standard input");
+    std::io::Write::write_all(&mut input, b"still here\n").expect("a line");
+    assert_eq!(first.finish(PATIENCE).expect_code(0).text(), "one\nstill here\n");
+    run(Command::new("kill").arg(pid)).expect_code(0);
+    server.finish(PATIENCE).expect_code(0);
 }
 
 /// Waits for something that nobody tells us of.

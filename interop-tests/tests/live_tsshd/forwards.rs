@@ -90,15 +90,27 @@ fn the_configuration_and_the_key_both_have_to_permit_it() {
 }
 
 #[test]
-fn what_is_not_built_is_refused_and_the_session_goes_on() {
-    if unavailable("forwards::what_is_not_built_is_refused_and_the_session_goes_on") {
+fn what_is_forbidden_is_refused_and_the_session_goes_on() {
+    if unavailable("forwards::what_is_forbidden_is_refused_and_the_session_goes_on") {
         return;
     }
-    let server = tsshd(&[]);
-    let (listen, target) = (free_port(), free_port());
-    let spec = format!("{listen}:127.0.0.1:{target}");
-    let options = ["-R", &spec, "-A", "-X"];
-    let done = run(&mut client_command(&ssh(), &server, &options, &["echo on"]));
-    assert_eq!(done.expect_code(0).text(), "on\n");
-    done.expect_stderr("remote port forwarding failed");
+    for (line, refused) in [
+        ("AllowTcpForwarding yes", false),
+        ("AllowTcpForwarding remote", false),
+        ("AllowTcpForwarding local", true),
+        ("AllowTcpForwarding no", true),
+        ("DisableForwarding yes", true),
+        ("PermitListen none", true),
+        ("PermitListen 127.0.0.1:*", true),
+        ("PermitListen local*:*", false),
+    ] {
+        let server = tsshd(&[line]);
+        let (listen, target) = (free_port(), free_port());
+        let spec = format!("{listen}:127.0.0.1:{target}");
+        let options = ["-R", &spec, "-A", "-X"];
+        let done = run(&mut client_command(&ssh(), &server, &options, &["echo on"]));
+        assert_eq!(done.expect_code(0).text(), "on\n");
+        let warning = format!("remote port forwarding failed for listen port {listen}");
+        assert_eq!(done.stderr.contains(&warning), refused, "{line}: {}", done.stderr);
+    }
 }

@@ -7,6 +7,7 @@
 
 mod agent;
 mod command_line;
+mod configuration;
 mod embedded;
 mod forwards;
 mod host_bound;

@@ -1,12 +1,15 @@
 //! Every keyword of `sshd_config(5)`, and what tsshd does with it.
 
-use super::{Family, Forwarding, MaxStartups, Options, RootLogin};
-use crate::config::algorithms::{self, Kind as List};
+mod read;
+
+use super::Options;
+use crate::config::algorithms::Kind as List;
 use crate::config::values;
-use crate::forwards;
-use crate::limits::LIST_ENTRIES_MAX;
-use crate::log::Level;
-use tssh_forward::core::policy::PermitOpen;
+use read::{
+    absolute, accept_env, access_pattern, add, compression, facility, family, first, flag,
+    forwarding, gateway_ports, grow, list, listen_address, log_level, mask, max_startups, number,
+    once, path, permits, port, root_login, seconds, set_env, subsystem, text, whole,
+};
 
 /// What became of an argument; the error is sshd's complaint without its place.
 type Applied = Result<(), String>;
@@ -22,76 +25,124 @@ pub struct Argument<'a> {
 }
 
 /// What tsshd does with a keyword.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub enum Kind {
     /// It has a value that takes effect.
     Value(fn(&mut Options, &Argument<'_>) -> Applied),
-    /// It speaks of something that a server for one user does not do, and leaving it out opens
-    /// nothing.
-    Ignored,
-    /// It would restrict, or let in, in ways that tsshd does not have.
-    Refused,
+    /// It always has this value, whatever is said.
+    Fixed(Shape, &'static str),
+    /// sshd has let go of it: a word is said about it in the log, "Deprecated" or "Unsupported".
+    Gone(&'static str),
     /// `Match`.
     Match,
     /// `Include`.
     Include,
 }
 
+/// What may be said of a keyword that always has the same value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Anything: it speaks of something that a server for one user does not do, and leaving it
+    /// out opens nothing.
+    Any,
+    /// Yes or no, for the same reason.
+    Flag,
+    /// Only what it is, or `no`, `none` and `any`: it would restrict, or let in, in ways that
+    /// tsshd does not have.
+    Own,
+}
+
+/// Where a keyword may stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Anywhere.
+    All,
+    /// Not within a `Match` block.
+    Global,
+    /// With sshd anywhere; here not within a `Match` block, since one process serves everybody.
+    Process,
+}
+
 /// One keyword.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub struct Keyword {
     /// As the manual writes it.
     pub name: &'static str,
     /// What to do with it.
     pub kind: Kind,
+    /// Where it may stand.
+    pub scope: Scope,
 }
 
 const fn value(name: &'static str, apply: fn(&mut Options, &Argument<'_>) -> Applied) -> Keyword {
-    Keyword { name, kind: Kind::Value(apply) }
+    Keyword { name, kind: Kind::Value(apply), scope: Scope::All }
+}
+
+const fn global(name: &'static str, apply: fn(&mut Options, &Argument<'_>) -> Applied) -> Keyword {
+    Keyword { name, kind: Kind::Value(apply), scope: Scope::Global }
 }
 
 const VALUES: &[Keyword] = &[
-    value("AcceptEnv", |o, a| grow(&mut o.accept_env, a.words.iter().cloned())),
-    value("AddressFamily", |o, a| first(&mut o.address_family, a, family)),
+    value("AcceptEnv", |o, a| accept_env(&mut o.accept_env, a)),
+    global("AddressFamily", |o, a| first(&mut o.address_family, a, family)),
     value("AllowAgentForwarding", |o, a| first(&mut o.allow_agent_forwarding, a, flag)),
+    value("AllowGroups", |o, a| grow(&mut o.allow_groups, a.words.iter().cloned())),
+    value("AllowStreamLocalForwarding", |o, a| {
+        first(&mut o.allow_stream_local_forwarding, a, forwarding)
+    }),
     value("AllowTcpForwarding", |o, a| first(&mut o.allow_tcp_forwarding, a, forwarding)),
+    value("AllowUsers", |o, a| access_pattern(&mut o.allow_users, a)),
+    value("AuthorizedKeysCommand", |o, a| once(&mut o.authorized_keys_command, || absolute(a))),
+    value("AuthorizedKeysCommandUser", |o, a| first(&mut o.authorized_keys_command_user, a, text)),
     value("AuthorizedKeysFile", |o, a| once(&mut o.authorized_keys_file, || Ok(a.words.to_vec()))),
-    value("Banner", |o, a| first(&mut o.banner, a, text)),
+    value("Banner", |o, a| first(&mut o.banner, a, path)),
+    value("CASignatureAlgorithms", |o, a| {
+        list(&mut o.ca_signature_algorithms, a, List::Key, "Bad key types")
+    }),
     value("ChallengeResponseAuthentication", |o, a| {
         first(&mut o.kbd_interactive_authentication, a, flag)
     }),
-    value("Ciphers", |o, a| list(&mut o.ciphers, a, List::Cipher, "Bad SSH2 cipher spec")),
+    global("Ciphers", |o, a| list(&mut o.ciphers, a, List::Cipher, "Bad SSH2 cipher spec")),
     value("ClientAliveCountMax", |o, a| first(&mut o.client_alive_count_max, a, number)),
     value("ClientAliveInterval", |o, a| first(&mut o.client_alive_interval, a, seconds)),
-    value("Compression", |o, a| first(&mut o.compression, a, compression)),
+    global("Compression", |o, a| first(&mut o.compression, a, compression)),
+    value("DenyGroups", |o, a| grow(&mut o.deny_groups, a.words.iter().cloned())),
+    value("DenyUsers", |o, a| access_pattern(&mut o.deny_users, a)),
     value("DisableForwarding", |o, a| first(&mut o.disable_forwarding, a, flag)),
+    value("DSAAuthentication", |o, a| first(&mut o.pubkey_authentication, a, flag)),
     // The command is the line as it stands, quotes and all: a shell reads it.
     value("ForceCommand", |o, a| once(&mut o.force_command, || Ok(a.rest.to_owned()))),
     value("GatewayPorts", |o, a| first(&mut o.gateway_ports, a, gateway_ports)),
-    value("HostKey", |o, a| grow(&mut o.host_keys, a.words.first().map(Into::into))),
-    value("HostKeyAlgorithms", |o, a| {
+    global("HostKey", |o, a| add(&mut o.host_keys, a.words.first().map(|w| whole(w).into()))),
+    global("HostKeyAlgorithms", |o, a| {
         list(&mut o.host_key_algorithms, a, List::Key, "Bad key types")
     }),
     value("KbdInteractiveAuthentication", |o, a| {
         first(&mut o.kbd_interactive_authentication, a, flag)
     }),
-    value("KexAlgorithms", |o, a| {
+    global("KeepAlive", |o, a| first(&mut o.tcp_keep_alive, a, flag)),
+    global("KexAlgorithms", |o, a| {
         list(&mut o.kex_algorithms, a, List::Kex, "Bad SSH2 KexAlgorithms")
     }),
-    value("ListenAddress", listen_address),
-    value("LogLevel", |o, a| first(&mut o.log_level, a, log_level)),
-    value("LoginGraceTime", |o, a| first(&mut o.login_grace_time, a, seconds)),
-    value("MACs", |o, a| list(&mut o.macs, a, List::Mac, "Bad SSH2 mac spec")),
+    global("ListenAddress", listen_address),
+    Keyword {
+        name: "LogLevel",
+        kind: Kind::Value(|o, a| first(&mut o.log_level, a, log_level)),
+        scope: Scope::Process,
+    },
+    global("LoginGraceTime", |o, a| first(&mut o.login_grace_time, a, seconds)),
+    global("MACs", |o, a| list(&mut o.macs, a, List::Mac, "Bad SSH2 mac spec")),
     value("MaxAuthTries", |o, a| first(&mut o.max_auth_tries, a, number)),
     value("MaxSessions", |o, a| first(&mut o.max_sessions, a, number)),
-    value("MaxStartups", |o, a| first(&mut o.max_startups, a, max_startups)),
+    global("MaxStartups", |o, a| first(&mut o.max_startups, a, max_startups)),
     value("PasswordAuthentication", |o, a| first(&mut o.password_authentication, a, flag)),
-    value("PermitOpen", |o, a| once(&mut o.permit_open, || permit_open(a))),
+    value("PermitListen", |o, a| once(&mut o.permit_listen, || permits(a, true))),
+    value("PermitOpen", |o, a| once(&mut o.permit_open, || permits(a, false))),
     value("PermitRootLogin", |o, a| first(&mut o.permit_root_login, a, root_login)),
     value("PermitTTY", |o, a| first(&mut o.permit_tty, a, flag)),
-    value("PermitUserEnvironment", |o, a| first(&mut o.permit_user_environment, a, text)),
-    value("PidFile", |o, a| first(&mut o.pid_file, a, text)),
-    value("Port", port),
+    global("PermitUserEnvironment", |o, a| first(&mut o.permit_user_environment, a, text)),
+    global("PidFile", |o, a| first(&mut o.pid_file, a, path)),
+    global("Port", port),
     value("PubkeyAcceptedAlgorithms", |o, a| {
         list(&mut o.pubkey_accepted_algorithms, a, List::Key, "Bad key types")
     }),
@@ -106,81 +157,105 @@ const VALUES: &[Keyword] = &[
         })
     }),
     value("RequiredRSASize", |o, a| first(&mut o.required_rsa_size, a, number)),
-    value("RevokedKeys", |o, a| first(&mut o.revoked_keys, a, text)),
+    value("RevokedKeys", |o, a| first(&mut o.revoked_keys, a, path)),
     value("SetEnv", |o, a| once(&mut o.set_env, || set_env(a))),
-    value("StrictModes", |o, a| first(&mut o.strict_modes, a, flag)),
-    value("Subsystem", subsystem),
-    value("VersionAddendum", |o, a| once(&mut o.version_addendum, || Ok(a.rest.to_owned()))),
+    value("SkeyAuthentication", |o, a| first(&mut o.kbd_interactive_authentication, a, flag)),
+    value("StreamLocalBindMask", |o, a| once(&mut o.stream_local_bind_mask, || mask(a))),
+    value("StreamLocalBindUnlink", |o, a| first(&mut o.stream_local_bind_unlink, a, flag)),
+    global("StrictModes", |o, a| first(&mut o.strict_modes, a, flag)),
+    global("Subsystem", subsystem),
+    global("SyslogFacility", |o, a| first(&mut o.syslog_facility, a, facility)),
+    global("TCPKeepAlive", |o, a| first(&mut o.tcp_keep_alive, a, flag)),
+    global("VersionAddendum", |o, a| once(&mut o.version_addendum, || Ok(a.rest.to_owned()))),
     value("X11DisplayOffset", |o, a| first(&mut o.x11_display_offset, a, number)),
     value("X11Forwarding", |o, a| first(&mut o.x11_forwarding, a, flag)),
     value("X11UseLocalhost", |o, a| first(&mut o.x11_use_localhost, a, flag)),
-    value("XAuthLocation", |o, a| first(&mut o.xauth_location, a, text)),
+    global("XAuthLocation", |o, a| first(&mut o.xauth_location, a, path)),
 ];
 
-/// Spoken of what is not there (other users, PAM, names, tunnels), or of defences
-/// that one user's server does without.
-const IGNORED: &[&str] = &[
-    "AllowStreamLocalForwarding",
-    "AuthorizedKeysCommandUser",
-    "AuthorizedPrincipalsCommandUser",
-    "CASignatureAlgorithms",
-    "ChannelTimeout",
-    "ExposeAuthInfo",
-    "FingerprintHash",
-    "GSSAPICleanupCredentials",
-    "GSSAPIStrictAcceptorCheck",
-    "HostbasedAcceptedAlgorithms",
-    "HostbasedUsesNameFromPacketOnly",
-    "IgnoreRhosts",
-    "IgnoreUserKnownHosts",
-    "IPQoS",
-    "KerberosOrLocalPasswd",
-    "KerberosTicketCleanup",
-    "LogVerbose",
-    "ModuliFile",
-    "PAMServiceName",
-    "PermitListen",
-    "PermitTunnel",
-    "PermitUserRC",
-    "PerSourceMaxStartups",
-    "PerSourceNetBlockSize",
-    "PerSourcePenalties",
-    "PerSourcePenaltyExemptList",
-    "PrintLastLog",
-    "PrintMotd",
-    "PubkeyAuthOptions",
-    "SecurityKeyProvider",
-    "StreamLocalBindMask",
-    "StreamLocalBindUnlink",
-    "SyslogFacility",
-    "TCPKeepAlive",
-    "UnusedConnectionTimeout",
-    "UseDNS",
-    "UsePAM",
+const fn fixed(name: &'static str, shape: Shape, own: &'static str, scope: Scope) -> Keyword {
+    Keyword { name, kind: Kind::Fixed(shape, own), scope }
+}
+
+/// What always has one value, which `-T` prints.
+pub(super) const FIXED: &[Keyword] = &[
+    // Who may log in, and as what: nothing of it may be passed over.
+    fixed("AuthenticationMethods", Shape::Own, "any", Scope::All),
+    fixed("AuthorizedPrincipalsCommand", Shape::Own, "none", Scope::All),
+    fixed("AuthorizedPrincipalsCommandUser", Shape::Any, "none", Scope::All),
+    fixed("AuthorizedPrincipalsFile", Shape::Own, "none", Scope::All),
+    fixed("ChrootDirectory", Shape::Own, "none", Scope::All),
+    fixed("GSSAPIAuthentication", Shape::Own, "no", Scope::All),
+    fixed("HostbasedAuthentication", Shape::Own, "no", Scope::All),
+    fixed("HostKeyAgent", Shape::Own, "none", Scope::Global),
+    fixed("KerberosAuthentication", Shape::Own, "no", Scope::All),
+    fixed("PermitEmptyPasswords", Shape::Own, "no", Scope::All),
+    fixed("TrustedUserCAKeys", Shape::Own, "none", Scope::All),
+    // What would be done, or closed, in ways that are not built.
+    fixed("ExposeAuthInfo", Shape::Own, "no", Scope::All),
+    fixed("FingerprintHash", Shape::Own, "SHA256", Scope::Global),
+    fixed("GSSAPIKeyExchange", Shape::Own, "no", Scope::Global),
+    fixed("PermitTunnel", Shape::Own, "no", Scope::All),
+    fixed("PerSourceMaxStartups", Shape::Own, "none", Scope::Global),
+    fixed("PubkeyAuthOptions", Shape::Own, "none", Scope::All),
+    fixed("UnusedConnectionTimeout", Shape::Own, "none", Scope::All),
+    // Names are not looked up; a key's `from="!name,*"` would let in whom it means to keep out.
+    fixed("UseDNS", Shape::Own, "no", Scope::Global),
+    // What is not there: other users, PAM, Kerberos, tokens, messages of the day.
+    fixed("GSSAPICleanupCredentials", Shape::Flag, "yes", Scope::Global),
+    fixed("GSSAPIStoreCredentialsOnRekey", Shape::Flag, "no", Scope::Global),
+    fixed("GSSAPIStrictAcceptorCheck", Shape::Flag, "yes", Scope::Global),
+    fixed("HostbasedUsesNameFromPacketOnly", Shape::Flag, "no", Scope::All),
+    fixed("IgnoreRhosts", Shape::Any, "yes", Scope::All),
+    fixed("IgnoreUserKnownHosts", Shape::Flag, "no", Scope::Global),
+    fixed("IPQoS", Shape::Any, "none", Scope::All),
+    fixed("KerberosOrLocalPasswd", Shape::Flag, "yes", Scope::Global),
+    fixed("KerberosTicketCleanup", Shape::Flag, "yes", Scope::Global),
+    fixed("ModuliFile", Shape::Any, "/etc/ssh/moduli", Scope::Global),
+    fixed("PermitUserRC", Shape::Flag, "no", Scope::All),
+    fixed("PerSourceNetBlockSize", Shape::Any, "32:128", Scope::Global),
+    fixed("PrintLastLog", Shape::Flag, "no", Scope::Global),
+    fixed("PrintMotd", Shape::Flag, "no", Scope::Global),
+    fixed("SecurityKeyProvider", Shape::Any, "internal", Scope::Global),
+    fixed("UsePAM", Shape::Flag, "no", Scope::Global),
+];
+
+/// The same where sshd has nothing to print, or does not know the keyword yet.
+const UNPRINTED: &[Keyword] = &[
+    fixed("ChannelTimeout", Shape::Own, "none", Scope::All),
+    fixed("DebianBanner", Shape::Flag, "no", Scope::Global),
+    fixed("GSSAPIKexAlgorithms", Shape::Any, "", Scope::Global),
+    fixed("HostbasedAcceptedAlgorithms", Shape::Any, "", Scope::All),
+    fixed("HostbasedAcceptedKeyTypes", Shape::Any, "", Scope::All),
+    fixed("HostCertificate", Shape::Own, "none", Scope::Global),
+    fixed("LogVerbose", Shape::Any, "none", Scope::All),
+    fixed("PAMServiceName", Shape::Any, "sshd", Scope::Global),
+    fixed("PerSourcePenalties", Shape::Any, "no", Scope::Global),
+    fixed("PerSourcePenaltyExemptList", Shape::Any, "none", Scope::Global),
+    fixed("Protocol", Shape::Any, "2", Scope::Global),
+    fixed("RDomain", Shape::Own, "none", Scope::All),
+    fixed("RefuseConnection", Shape::Own, "no", Scope::All),
+];
+
+/// What sshd says `Deprecated option` of.
+const DEPRECATED: &[&str] = &[
+    "AuthorizedKeysFile2",
+    "CheckMail",
+    "KeyRegenerationInterval",
+    "PAMAuthenticationViaKbdInt",
+    "PermitBlacklistedKeys",
+    "ReverseMappingCheck",
+    "RhostsAuthentication",
+    "RhostsRSAAuthentication",
+    "RSAAuthentication",
+    "ServerKeyBits",
+    "UseLogin",
     "UsePrivilegeSeparation",
+    "VerifyReverseMapping",
 ];
 
-/// Who may log in, and as what: nothing of it may be passed over.
-const REFUSED: &[&str] = &[
-    "AllowGroups",
-    "AllowUsers",
-    "AuthenticationMethods",
-    "AuthorizedKeysCommand",
-    "AuthorizedPrincipalsCommand",
-    "AuthorizedPrincipalsFile",
-    "ChrootDirectory",
-    "DenyGroups",
-    "DenyUsers",
-    "GSSAPIAuthentication",
-    "HostCertificate",
-    "HostKeyAgent",
-    "HostbasedAuthentication",
-    "KerberosAuthentication",
-    "PermitEmptyPasswords",
-    "RDomain",
-    "RefuseConnection",
-    "TrustedUserCAKeys",
-];
+/// What sshd says `Unsupported option` of.
+const UNSUPPORTED: &[&str] = &["AFSTokenPassing", "KerberosGetAFSToken", "KerberosTgtPassing"];
 
 /// The names of those that take effect.
 pub fn with_effect() -> Vec<&'static str> {
@@ -192,211 +267,35 @@ pub fn with_effect() -> Vec<&'static str> {
 #[must_use]
 pub fn find(name: &str) -> Option<Keyword> {
     let same = |other: &str| other.eq_ignore_ascii_case(name);
-    let of = |names: &[&'static str], kind: Kind| {
-        names.iter().find(|n| same(n)).map(|name| Keyword { name, kind })
+    let of = |names: &[&'static str], kind: Kind, scope: Scope| {
+        names.iter().find(|n| same(n)).map(|name| Keyword { name, kind, scope })
     };
-    let value = VALUES.iter().find(|keyword| same(keyword.name)).copied();
-    value
-        .or_else(|| of(IGNORED, Kind::Ignored))
-        .or_else(|| of(REFUSED, Kind::Refused))
-        .or_else(|| of(&["Match"], Kind::Match))
-        .or_else(|| of(&["Include"], Kind::Include))
+    let tables = VALUES.iter().chain(FIXED).chain(UNPRINTED);
+    let found = tables.filter(|keyword| same(keyword.name)).copied().next();
+    found
+        .or_else(|| of(DEPRECATED, Kind::Gone("Deprecated"), Scope::All))
+        .or_else(|| of(UNSUPPORTED, Kind::Gone("Unsupported"), Scope::All))
+        .or_else(|| of(&["Match"], Kind::Match, Scope::All))
+        .or_else(|| of(&["Include"], Kind::Include, Scope::All))
 }
 
-/// Whether the value of a keyword that is not built asks for nothing.
-pub(super) fn turned_off(words: &[String]) -> bool {
-    let first = words.first().map(|word| word.to_ascii_lowercase());
-    matches!(first.as_deref(), None | Some("no" | "none" | "false" | "any"))
-}
-
-/// Keeps the value unless one was given before; it must be a good one either way.
-fn once<T>(slot: &mut Option<T>, read: impl FnOnce() -> Result<T, String>) -> Applied {
-    let value = read()?;
-    slot.get_or_insert(value);
-    Ok(())
-}
-
-/// The same for keywords with one argument.
-fn first<T>(slot: &mut Option<T>, argument: &Argument<'_>, read: fn(&str) -> Option<T>) -> Applied {
-    let [word] = argument.words else {
-        return Err(format!("keyword {} extra arguments at end of line", argument.name));
-    };
-    once(slot, || read(word).ok_or_else(|| complaint(argument.name, word)))
-}
-
-fn complaint(name: &str, word: &str) -> String {
-    match name {
-        "Port" => "Badly formatted port number.".to_owned(),
-        "ClientAliveInterval" | "LoginGraceTime" => "invalid time value.".to_owned(),
-        "LogLevel" => format!("unsupported log level '{word}'"),
-        "MaxStartups" => "Illegal MaxStartups spec.".to_owned(),
-        "ClientAliveCountMax"
-        | "MaxAuthTries"
-        | "MaxSessions"
-        | "RequiredRSASize"
-        | "X11DisplayOffset" => {
-            format!("integer value {}.", values::number(word).err().unwrap_or("invalid"))
+/// Judges the value of a keyword that always has the same.
+///
+/// # Errors
+/// It has a value that would have to take effect, or none that sshd takes.
+pub(super) fn check(name: &str, shape: Shape, own: &str, words: &[String]) -> Result<(), String> {
+    let first = words.first().map(String::as_str).unwrap_or_default();
+    match shape {
+        Shape::Any => Ok(()),
+        Shape::Flag if words.len() > 1 => Err(format!("keyword {name} {}", super::script::EXTRA)),
+        Shape::Flag if values::flag(first).is_none() => {
+            Err(format!("unsupported option \"{first}\"."))
         }
-        _ => format!("unsupported option \"{word}\"."),
-    }
-}
-
-fn grow<T>(values: &mut Vec<T>, more: impl IntoIterator<Item = T>) -> Applied {
-    values.extend(more);
-    if values.len() > LIST_ENTRIES_MAX {
-        return Err(format!("more than {LIST_ENTRIES_MAX} entries"));
-    }
-    Ok(())
-}
-
-fn list(slot: &mut Option<String>, a: &Argument<'_>, kind: List, complaint: &str) -> Applied {
-    let [names] = a.words else {
-        return Err(format!("keyword {} extra arguments at end of line", a.name));
-    };
-    if !algorithms::valid(kind, names) {
-        return Err(format!("{complaint} '{names}'."));
-    }
-    once(slot, || Ok(names.clone()))
-}
-
-fn text(word: &str) -> Option<String> {
-    Some(word.to_owned())
-}
-
-fn flag(word: &str) -> Option<bool> {
-    values::flag(word)
-}
-
-fn number(word: &str) -> Option<u32> {
-    values::number(word).ok()
-}
-
-fn seconds(word: &str) -> Option<u32> {
-    if word == "none" { Some(0) } else { values::seconds(word) }
-}
-
-fn log_level(word: &str) -> Option<Level> {
-    Level::from_name(word)
-}
-
-/// `delayed` has been the same as `yes` since OpenSSH 7.4: never before authentication.
-fn compression(word: &str) -> Option<bool> {
-    if word.eq_ignore_ascii_case("delayed") { Some(true) } else { flag(word) }
-}
-
-fn family(word: &str) -> Option<Family> {
-    Some(match word.to_ascii_lowercase().as_str() {
-        "any" => Family::Any,
-        "inet" => Family::Inet,
-        "inet6" => Family::Inet6,
-        _ => return None,
-    })
-}
-
-fn forwarding(word: &str) -> Option<Forwarding> {
-    Some(match word.to_ascii_lowercase().as_str() {
-        "yes" | "all" => Forwarding::Yes,
-        "no" => Forwarding::No,
-        "local" => Forwarding::Local,
-        "remote" => Forwarding::Remote,
-        _ => return None,
-    })
-}
-
-fn gateway_ports(word: &str) -> Option<String> {
-    let word = word.to_ascii_lowercase();
-    matches!(word.as_str(), "yes" | "no" | "clientspecified").then_some(word)
-}
-
-/// `forced-commands-only` is not here: it would have to look at the key's options first.
-fn root_login(word: &str) -> Option<RootLogin> {
-    Some(match word.to_ascii_lowercase().as_str() {
-        "yes" => RootLogin::Yes,
-        "prohibit-password" | "without-password" => RootLogin::ProhibitPassword,
-        "no" => RootLogin::No,
-        _ => return None,
-    })
-}
-
-fn max_startups(word: &str) -> Option<MaxStartups> {
-    let numbers: Vec<u32> =
-        word.split(':').map(|n| n.parse().ok()).collect::<Option<_>>().unwrap_or_default();
-    let limits = match numbers[..] {
-        [full] => MaxStartups { start: full, rate: 100, full },
-        [start, rate, full] => MaxStartups { start, rate, full },
-        _ => return None,
-    };
-    let good = limits.start > 0 && limits.start <= limits.full && (1..=100).contains(&limits.rate);
-    good.then_some(limits)
-}
-
-fn port(options: &mut Options, a: &Argument<'_>) -> Applied {
-    let port = match a.words {
-        [word] => forwards::port(word).ok_or_else(|| complaint(a.name, word))?,
-        _ => return Err(complaint(a.name, "")),
-    };
-    if options.ports_fixed { Ok(()) } else { grow(&mut options.ports, [port]) }
-}
-
-fn listen_address(options: &mut Options, a: &Argument<'_>) -> Applied {
-    // An `rdomain` behind it is OpenBSD's.
-    let [word] = a.words else {
-        return Err(format!("keyword {} extra arguments at end of line", a.name));
-    };
-    let bad = || format!("bad address: {word}");
-    let (host, port) = match word.strip_prefix('[') {
-        Some(rest) => {
-            let (host, rest) = rest.split_once(']').ok_or_else(bad)?;
-            let port = if rest.is_empty() { None } else { rest.strip_prefix(':') };
-            if port.is_none() && !rest.is_empty() {
-                return Err(bad());
-            }
-            (host, port)
+        Shape::Flag => Ok(()),
+        Shape::Own => {
+            let nothing = ["no", "none", "false", "any"].contains(&&*first.to_ascii_lowercase());
+            let same = nothing || first.eq_ignore_ascii_case(own);
+            same.then_some(()).ok_or_else(|| format!("{name} {first} is not supported by tsshd"))
         }
-        // More than one colon is an IPv6 address without brackets.
-        None if word.matches(':').count() > 1 => (word.as_str(), None),
-        None => word.split_once(':').map_or((word.as_str(), None), |(h, p)| (h, Some(p))),
-    };
-    let port = match port {
-        None => None,
-        Some(port) => Some(forwards::port(port).ok_or_else(bad)?),
-    };
-    grow(&mut options.listen_addresses, [(host.to_owned(), port)])
-}
-
-fn permit_open(a: &Argument<'_>) -> Result<PermitOpen, String> {
-    match a.words {
-        [any] if any == "any" => return Ok(PermitOpen::Any),
-        [none] if none == "none" => return Ok(PermitOpen::None),
-        _ => {}
     }
-    let bad = |word: &String| format!("{} bad permitted target: {word}", a.name);
-    let permits = a.words.iter().map(|word| forwards::permit(word).ok_or_else(|| bad(word)));
-    Ok(PermitOpen::Only(permits.collect::<Result<_, _>>()?))
-}
-
-fn set_env(a: &Argument<'_>) -> Result<Vec<(String, String)>, String> {
-    let pair = |word: &String| {
-        let (name, value) = word.split_once('=')?;
-        (!name.is_empty()).then(|| (name.to_owned(), value.to_owned()))
-    };
-    let pairs = a.words.iter().map(|word| pair(word).ok_or_else(|| "Invalid environment.".into()));
-    pairs.collect()
-}
-
-fn subsystem(options: &mut Options, a: &Argument<'_>) -> Applied {
-    let [name, program, ..] = a.words else {
-        return Err(format!("{} missing argument.", a.name));
-    };
-    if program == "internal-sftp" {
-        return Err("internal-sftp is not built into tsshd; name a program, such as \
-                    /usr/lib/openssh/sftp-server"
-            .to_owned());
-    }
-    if options.subsystems.iter().any(|(known, _)| known == name) {
-        // The first value wins, here by name.
-        return Ok(());
-    }
-    let command = a.words.get(1..).unwrap_or_default().join(" ");
-    grow(&mut options.subsystems, [(name.clone(), command)])
 }

@@ -1,26 +1,29 @@
-//! `sshd_config(5)`: the command line first, then the file; for each keyword the first value wins.
+//! `sshd_config(5)`: the command line first, then the file; for each keyword the first value wins,
+//! and what stands in a `Match` block that applies wins over everything outside.
 //!
-//! [`keywords`] is the table of all keywords, [`Settings`] fills in defaults. `Match` is refused:
-//! a server for one user has little to tell apart, and a block that is passed over in silence
-//! could open what its writer meant to close.
+//! | module | what it has |
+//! | --- | --- |
+//! | [`keywords`] | the table of all keywords |
+//! | [`script`] | the lines that were read, and what they say for one connection |
+//! | [`condition`] | whether a `Match` block applies |
+//! | [`access`] | `AllowUsers` and its kin |
+//! | [`settings`] | the values with their defaults |
 
+pub mod access;
+pub mod condition;
 pub mod keywords;
 mod print;
+pub mod script;
 pub mod settings;
 
+pub use script::Script;
 pub use settings::Settings;
 
-use crate::account::Account;
-use crate::config::glob;
 use crate::config::values::RekeyLimit;
-use crate::config::words::{split_arguments, split_keyword};
-use crate::exit::{Fatal, Result, os_words};
-use crate::limits::{CONFIG_FILES_MAX, FILE_BYTES_MAX, INCLUDE_DEPTH_MAX};
 use crate::log::Level;
-use keywords::Kind;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
-use tssh_forward::core::policy::PermitOpen;
+use crate::server::log::Facility;
+use std::path::PathBuf;
+use tssh_forward::core::policy::GatewayPorts;
 
 /// What `AllowTcpForwarding` and its kin say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +45,8 @@ pub enum RootLogin {
     Yes,
     /// Not with a password.
     ProhibitPassword,
+    /// Only with a key that has a command.
+    ForcedCommandsOnly,
     /// Not at all.
     No,
 }
@@ -68,6 +73,27 @@ pub struct MaxStartups {
     pub full: u32,
 }
 
+/// Values that grow line by line, those of a `Match` block in place of the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List<T> {
+    /// The values in their order, bounded by the size of the files.
+    pub values: Vec<T>,
+    closed: bool,
+}
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self { values: Vec::new(), closed: false }
+    }
+}
+
+impl<T> List<T> {
+    /// Takes no more where it has something.
+    const fn close(&mut self) {
+        self.closed = !self.values.is_empty();
+    }
+}
+
 /// What was said so far; nothing where nothing was said. Lists that grow line by line are bounded
 /// by the size of the files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -75,8 +101,6 @@ pub struct MaxStartups {
 pub struct Options {
     pub address_family: Option<Family>,
     pub ports: Vec<u16>,
-    /// `-p` was given: the file's `Port` has no effect.
-    pub ports_fixed: bool,
     pub listen_addresses: Vec<(String, Option<u16>)>,
     pub host_keys: Vec<PathBuf>,
     pub authorized_keys_file: Option<Vec<String>>,
@@ -87,14 +111,24 @@ pub struct Options {
     pub strict_modes: Option<bool>,
     pub allow_tcp_forwarding: Option<Forwarding>,
     pub disable_forwarding: Option<bool>,
-    pub permit_open: Option<PermitOpen>,
-    pub gateway_ports: Option<String>,
+    pub permit_open: Option<Vec<String>>,
+    pub permit_listen: Option<Vec<String>>,
+    pub gateway_ports: Option<GatewayPorts>,
+    pub allow_stream_local_forwarding: Option<Forwarding>,
+    pub stream_local_bind_mask: Option<u32>,
+    pub stream_local_bind_unlink: Option<bool>,
     pub allow_agent_forwarding: Option<bool>,
     pub x11_forwarding: Option<bool>,
     pub x11_display_offset: Option<u32>,
     pub x11_use_localhost: Option<bool>,
     pub xauth_location: Option<String>,
-    pub accept_env: Vec<String>,
+    pub allow_users: List<String>,
+    pub deny_users: List<String>,
+    pub allow_groups: List<String>,
+    pub deny_groups: List<String>,
+    pub authorized_keys_command: Option<String>,
+    pub authorized_keys_command_user: Option<String>,
+    pub accept_env: List<String>,
     pub set_env: Option<Vec<(String, String)>>,
     pub permit_tty: Option<bool>,
     pub permit_user_environment: Option<String>,
@@ -111,146 +145,27 @@ pub struct Options {
     pub kex_algorithms: Option<String>,
     pub host_key_algorithms: Option<String>,
     pub pubkey_accepted_algorithms: Option<String>,
+    pub ca_signature_algorithms: Option<String>,
     pub required_rsa_size: Option<u32>,
     pub revoked_keys: Option<String>,
     pub rekey_limit: Option<RekeyLimit>,
     pub compression: Option<bool>,
     pub log_level: Option<Level>,
+    pub syslog_facility: Option<Facility>,
+    pub tcp_keep_alive: Option<bool>,
     pub pid_file: Option<String>,
     pub subsystems: Vec<(String, String)>,
     pub force_command: Option<String>,
 }
 
-/// Where a line stands.
-struct Place<'p> {
-    file: &'p str,
-    line: usize,
-    depth: usize,
-}
-
-/// Reads configuration into options.
-#[derive(Debug)]
-pub struct Reader<'a> {
-    options: &'a mut Options,
-    account: &'a Account,
-    files: usize,
-}
-
-/// What is wrong with a line.
-enum Fault {
-    /// A keyword that sshd does not have either.
-    Unknown(String),
-    /// A value or a keyword that cannot be honoured: ends the reading, as in sshd.
-    Bad(String),
-    Fatal(Fatal),
-}
-
-impl<'a> Reader<'a> {
-    /// A reader that adds to `options`.
-    pub fn new(options: &'a mut Options, account: &'a Account) -> Self {
-        Self { options, account, files: 0 }
-    }
-
-    /// One `-o` argument.
-    ///
-    /// # Errors
-    /// sshd's complaint; the place is called `command-line line 0`.
-    pub fn command_line(&mut self, text: &str) -> Result<()> {
-        let place = Place { file: "command-line", line: 0, depth: 0 };
-        self.line(text, &place).map_err(|fault| fault.with_place(&place))
-    }
-
-    /// A configuration file, with what it includes.
-    ///
-    /// # Errors
-    /// It cannot be read, or lines of it are bad; unknown keywords are all printed first.
-    pub fn file(&mut self, path: &Path) -> Result<()> {
-        self.read(path, 0).map_err(|error| {
-            let path = path.display();
-            Fatal::new(format!("{path}: {}", os_words(&error)))
-        })?
-    }
-
-    fn read(&mut self, path: &Path, depth: usize) -> std::io::Result<Result<()>> {
-        self.files += 1;
-        let name = path.display().to_string();
-        if self.files > CONFIG_FILES_MAX {
-            return Ok(Err(Fatal::new(format!("{name}: too many files included"))));
-        }
-        let mut bytes = Vec::new();
-        std::fs::File::open(path)?.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
-        let text = String::from_utf8_lossy(&bytes);
-        let mut place = Place { file: &name, line: 0, depth };
-        let mut bad = 0;
-        for line in text.lines() {
-            place.line += 1;
-            match self.line(line, &place) {
-                Ok(()) => {}
-                Err(fault @ Fault::Unknown(_)) => {
-                    fault.with_place(&place).report();
-                    bad += 1;
-                }
-                Err(fault) => return Ok(Err(fault.with_place(&place))),
-            }
-        }
-        if bad == 0 {
-            return Ok(Ok(()));
-        }
-        Ok(Err(Fatal::new(format!("{name}: terminating, {bad} bad configuration options"))))
-    }
-
-    fn line(&mut self, line: &str, place: &Place<'_>) -> std::result::Result<(), Fault> {
-        let Some((name, rest)) = split_keyword(line) else { return Ok(()) };
-        let Some(keyword) = keywords::find(&name) else { return Err(Fault::Unknown(name)) };
-        let words = split_arguments(rest).map_err(|fault| Fault::Bad(fault.to_owned()))?;
-        if words.iter().all(String::is_empty) && !matches!(keyword.kind, Kind::Ignored) {
-            return Err(Fault::Bad(format!("{} missing argument.", keyword.name)));
-        }
-        match keyword.kind {
-            Kind::Value(apply) => {
-                apply(self.options, &keywords::Argument { name: keyword.name, rest, words: &words })
-                    .map_err(Fault::Bad)
-            }
-            Kind::Ignored => Ok(()),
-            Kind::Refused if keywords::turned_off(&words) => Ok(()),
-            Kind::Refused => Err(Fault::Bad(format!("{} is not supported by tsshd", keyword.name))),
-            Kind::Match => Err(Fault::Bad(
-                "Match blocks are not supported by tsshd: write a file for it without them"
-                    .to_owned(),
-            )),
-            Kind::Include => self.include(&words, place),
-        }
-    }
-
-    fn include(&mut self, words: &[String], place: &Place<'_>) -> std::result::Result<(), Fault> {
-        if place.depth + 1 > INCLUDE_DEPTH_MAX {
-            return Err(Fault::Fatal(Fatal::new("Too many recursive configuration includes")));
-        }
-        for word in words {
-            let path = self.account.expand_tilde(word).map_err(Fault::Bad)?;
-            for file in glob::expand(&Path::new("/etc/ssh").join(path), CONFIG_FILES_MAX) {
-                let read = self.read(&file, place.depth + 1).map_err(|error| {
-                    let text = format!("{}: {}", file.display(), os_words(&error));
-                    Fault::Fatal(Fatal::new(text))
-                })?;
-                read.map_err(Fault::Fatal)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Fault {
-    /// The complaint with its place, in sshd's two forms.
-    fn with_place(self, place: &Place<'_>) -> Fatal {
-        let (file, line) = (place.file, place.line);
-        match self {
-            Self::Unknown(name) => {
-                Fatal::new(format!("{file}: line {line}: Bad configuration option: {name}"))
-            }
-            Self::Bad(text) => Fatal::new(format!("{file} line {line}: {text}")),
-            Self::Fatal(fatal) => fatal,
-        }
+impl Options {
+    /// What `Match` blocks gave, no line outside adds to.
+    const fn close_lists(&mut self) {
+        self.accept_env.close();
+        self.allow_users.close();
+        self.deny_users.close();
+        self.allow_groups.close();
+        self.deny_groups.close();
     }
 }
 

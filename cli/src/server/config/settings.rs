@@ -1,15 +1,20 @@
 //! What the configuration means, once defaults are filled in.
 
+use super::access::Access;
 use super::{Family, Forwarding, MaxStartups, Options, RootLogin};
 use crate::account::Account;
 use crate::config::algorithms::{self, Kind as List};
 use crate::exit::{Fatal, Result};
+use crate::forwards::{listen_permit as listen, permit};
 use crate::limits::ADDRESSES_MAX;
 use crate::log::Level;
+use crate::server::log::Facility;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::time::Duration;
-use tssh_forward::core::policy::{PermitOpen, Policy, X11Policy};
+use tssh_forward::core::policy::{
+    GatewayPorts, PermitListen, PermitOpen, Policy, StreamLocalBind, X11Policy,
+};
 use tssh_transport::Side;
 use tssh_transport::algorithms::{Algorithms, COMPRESSION_OFF};
 use tssh_transport::kex::rekey::RekeyLimits;
@@ -49,14 +54,22 @@ pub struct Settings {
     pub permit_root_login: RootLogin,
     pub strict_modes: bool,
     pub allow_tcp_forwarding: Forwarding,
-    pub permit_open: PermitOpen,
-    pub gateway_ports: String,
+    /// As written: `any`, `none` or targets.
+    pub permit_open: Vec<String>,
+    /// As written: `any`, `none` or listening sides.
+    pub permit_listen: Vec<String>,
+    pub gateway_ports: GatewayPorts,
+    pub allow_stream_local_forwarding: Forwarding,
+    pub stream_local_bind: StreamLocalBind,
     pub allow_agent_forwarding: bool,
     pub x11_forwarding: bool,
     pub x11_display_offset: u32,
     pub x11_use_localhost: bool,
     pub xauth_location: String,
     pub disable_forwarding: bool,
+    pub access: Access,
+    pub authorized_keys_command: Option<String>,
+    pub authorized_keys_command_user: Option<String>,
     pub accept_env: Vec<String>,
     pub set_env: Vec<(String, String)>,
     pub permit_tty: bool,
@@ -72,10 +85,14 @@ pub struct Settings {
     pub client_alive_count_max: u32,
     pub algorithms: Algorithms,
     pub pubkey_accepted_algorithms: Vec<String>,
+    /// What certificates may be signed with.
+    pub ca_signature_algorithms: Vec<String>,
     pub required_rsa_size: u32,
     pub revoked_keys: Option<PathBuf>,
     pub rekey: RekeyLimits,
     pub log_level: Level,
+    pub syslog_facility: Facility,
+    pub tcp_keep_alive: bool,
     pub pid_file: Option<PathBuf>,
     pub subsystems: Vec<(String, String)>,
     pub force_command: Option<String>,
@@ -86,18 +103,17 @@ impl Settings {
     ///
     /// # Errors
     /// A list of algorithms of which nothing is left.
-    pub fn new(options: Options, has_aes: bool) -> Result<Self> {
+    pub fn new(mut options: Options, has_aes: bool) -> Result<Self> {
         let algorithms = offered(&options, has_aes)?;
-        let accepted = options.pubkey_accepted_algorithms.as_deref();
-        let all = algorithms::plain_key_algorithms();
-        let accepted = assemble("PubkeyAcceptedAlgorithms", List::Key, accepted, all)?;
-        let forwarding = match options.disable_forwarding {
-            Some(true) => Forwarding::No,
-            _ => options.allow_tcp_forwarding.unwrap_or(Forwarding::Yes),
-        };
+        let (accepted, ca) = key_algorithms(&options)?;
+        let (access, stream_local_bind) = (access(&mut options), stream_local_bind(&options));
         let keys = options.authorized_keys_file.unwrap_or_else(|| owned(AUTHORIZED_KEYS));
         let named = !options.host_keys.is_empty();
         let unless_none = |text: Option<String>| text.filter(|t| !t.eq_ignore_ascii_case("none"));
+        let command = unless_none(options.authorized_keys_command.take());
+        if command.is_some() && options.authorized_keys_command_user.is_none() {
+            return Err(Fatal::new("AuthorizedKeysCommand set without AuthorizedKeysCommandUser"));
+        }
         Ok(Self {
             address_family: options.address_family.unwrap_or(Family::Any),
             ports: if options.ports.is_empty() { vec![PORT] } else { options.ports },
@@ -113,16 +129,24 @@ impl Settings {
             kbd_interactive_authentication: options.kbd_interactive_authentication.unwrap_or(true),
             permit_root_login: options.permit_root_login.unwrap_or(RootLogin::Yes),
             strict_modes: options.strict_modes.unwrap_or(true),
-            allow_tcp_forwarding: forwarding,
-            permit_open: options.permit_open.unwrap_or(PermitOpen::Any),
-            gateway_ports: options.gateway_ports.unwrap_or_else(|| "no".to_owned()),
+            allow_tcp_forwarding: options.allow_tcp_forwarding.unwrap_or(Forwarding::Yes),
+            permit_open: options.permit_open.unwrap_or_else(|| owned(&["any"])),
+            permit_listen: options.permit_listen.unwrap_or_else(|| owned(&["any"])),
+            gateway_ports: options.gateway_ports.unwrap_or_default(),
+            allow_stream_local_forwarding: options
+                .allow_stream_local_forwarding
+                .unwrap_or(Forwarding::Yes),
+            stream_local_bind,
             allow_agent_forwarding: options.allow_agent_forwarding.unwrap_or(true),
             x11_forwarding: options.x11_forwarding.unwrap_or(false),
             x11_display_offset: options.x11_display_offset.unwrap_or(X11_DISPLAY_OFFSET),
             x11_use_localhost: options.x11_use_localhost.unwrap_or(true),
             xauth_location: options.xauth_location.unwrap_or_else(|| XAUTH.to_owned()),
             disable_forwarding: options.disable_forwarding.unwrap_or(false),
-            accept_env: options.accept_env,
+            access,
+            authorized_keys_command: command,
+            authorized_keys_command_user: unless_none(options.authorized_keys_command_user),
+            accept_env: options.accept_env.values,
             set_env: options.set_env.unwrap_or_default(),
             permit_tty: options.permit_tty.unwrap_or(true),
             permit_user_environment: options.permit_user_environment.unwrap_or_else(|| "no".into()),
@@ -136,10 +160,13 @@ impl Settings {
             client_alive_count_max: options.client_alive_count_max.unwrap_or(ALIVE_COUNT_MAX),
             algorithms,
             pubkey_accepted_algorithms: accepted,
+            ca_signature_algorithms: ca,
             required_rsa_size: options.required_rsa_size.unwrap_or(RSA_BITS_MIN),
             revoked_keys: unless_none(options.revoked_keys).map(PathBuf::from),
             rekey: rekey_limits(options.rekey_limit.unwrap_or_default()),
             log_level: options.log_level.unwrap_or(Level::Info),
+            syslog_facility: options.syslog_facility.unwrap_or_default(),
+            tcp_keep_alive: options.tcp_keep_alive.unwrap_or(true),
             pid_file: unless_none(options.pid_file).map(PathBuf::from),
             subsystems: options.subsystems,
             force_command: unless_none(options.force_command),
@@ -179,22 +206,41 @@ impl Settings {
         Ok(found)
     }
 
-    /// What a client may connect to through the server, before its key narrows it down.
+    /// What a client may forward, before its key narrows it down.
+    ///
+    /// S52: the defaults are those of sshd, and `DisableForwarding` overrides all.
     #[must_use]
     pub fn forwarding(&self) -> Policy {
-        let tcp_local = matches!(self.allow_tcp_forwarding, Forwarding::Yes | Forwarding::Local);
+        if self.disable_forwarding {
+            return Policy::default();
+        }
+        let local = |f: Forwarding| matches!(f, Forwarding::Yes | Forwarding::Local);
+        let remote = |f: Forwarding| matches!(f, Forwarding::Yes | Forwarding::Remote);
         let x11 = X11Policy {
             display_offset: self.x11_display_offset,
             use_localhost: self.x11_use_localhost,
             xauth: self.xauth_location.clone(),
         };
-        let enabled = !self.disable_forwarding;
         Policy {
-            tcp_local,
-            permit_open: self.permit_open.clone(),
-            agent: self.allow_agent_forwarding && enabled,
-            x11: (self.x11_forwarding && enabled).then_some(x11),
-            ..Policy::server()
+            tcp_local: local(self.allow_tcp_forwarding),
+            tcp_remote: remote(self.allow_tcp_forwarding),
+            permit_open: match &self.permit_open[..] {
+                [any] if any == "any" => PermitOpen::Any,
+                [none] if none == "none" => PermitOpen::None,
+                // Words were checked when they were read.
+                words => PermitOpen::Only(words.iter().filter_map(|w| permit(w)).collect()),
+            },
+            permit_listen: match &self.permit_listen[..] {
+                [any] if any == "any" => PermitListen::Any,
+                [none] if none == "none" => PermitListen::None,
+                words => PermitListen::Only(words.iter().filter_map(|w| listen(w)).collect()),
+            },
+            streamlocal_local: local(self.allow_stream_local_forwarding),
+            streamlocal_remote: remote(self.allow_stream_local_forwarding),
+            gateway_ports: self.gateway_ports,
+            stream_local_bind: self.stream_local_bind,
+            agent: self.allow_agent_forwarding,
+            x11: self.x11_forwarding.then_some(x11),
         }
     }
 
@@ -230,6 +276,34 @@ impl Settings {
         };
         self.authorized_keys_file.iter().map(expand).collect()
     }
+}
+
+fn access(options: &mut Options) -> Access {
+    Access {
+        allow_users: std::mem::take(&mut options.allow_users.values),
+        deny_users: std::mem::take(&mut options.deny_users.values),
+        allow_groups: std::mem::take(&mut options.allow_groups.values),
+        deny_groups: std::mem::take(&mut options.deny_groups.values),
+    }
+}
+
+fn stream_local_bind(options: &Options) -> StreamLocalBind {
+    let default = StreamLocalBind::default();
+    StreamLocalBind {
+        mask: options.stream_local_bind_mask.unwrap_or(default.mask),
+        unlink: options.stream_local_bind_unlink.unwrap_or(default.unlink),
+    }
+}
+
+/// What keys of users may sign with, and what authorities may.
+fn key_algorithms(options: &Options) -> Result<(Vec<String>, Vec<String>)> {
+    let all = algorithms::plain_key_algorithms();
+    let (keys, authorities) =
+        (options.pubkey_accepted_algorithms.as_deref(), options.ca_signature_algorithms.as_deref());
+    Ok((
+        assemble("PubkeyAcceptedAlgorithms", List::Key, keys, all.clone())?,
+        assemble("CASignatureAlgorithms", List::Key, authorities, all)?,
+    ))
 }
 
 fn owned(names: &[&str]) -> Vec<String> {

@@ -1,6 +1,10 @@
+use super::condition::Facts;
 use super::*;
+use crate::account::Account;
 use crate::config::algorithms;
+use crate::exit::Result;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 use tssh_forward::core::policy::Policy;
 
@@ -10,11 +14,16 @@ fn account() -> Account {
 
 /// Reads lines as if each were an `-o` argument.
 fn read(lines: &[&str]) -> Result<Options> {
-    let (mut options, account) = (Options::default(), account());
-    for line in lines {
-        Reader::new(&mut options, &account).command_line(line)?;
-    }
-    Ok(options)
+    let mut script = Script::new(&account());
+    lines.iter().try_for_each(|line| script.command_line(line))?;
+    Ok(script.options(None))
+}
+
+/// Reads a file of these lines.
+fn script(text: &str) -> Result<Script> {
+    let dir = crate::test_support::Dir::new();
+    let mut script = Script::new(&account());
+    script.file(&dir.write("config", text)).map(|()| script)
 }
 
 fn settings(lines: &[&str]) -> Settings {
@@ -87,15 +96,38 @@ fn authorized_keys_files_are_expanded() {
     assert!(paths("AuthorizedKeysFile %x").is_err() && paths("AuthorizedKeysFile a%").is_err());
 }
 
+/// S52: the defaults are those of sshd; `DisableForwarding` overrides all.
 #[test]
-fn forwarding_is_what_both_keywords_allow() {
+fn forwarding_is_what_all_keywords_allow() {
     let policy = |lines: &[&str]| settings(lines).forwarding();
     assert_eq!(policy(&[]), Policy::server());
-    assert!(!policy(&["AllowTcpForwarding remote"]).permits_open("h", 1));
-    assert!(!policy(&["DisableForwarding yes", "AllowTcpForwarding yes"]).tcp_local);
+    let all = ["AllowTcpForwarding all", "X11Forwarding yes", "PermitOpen any", "GatewayPorts yes"];
+    assert_eq!(policy(&[&["DisableForwarding yes"], &all[..]].concat()), Policy::default());
+    // S50: each direction by itself.
+    for (value, local, remote) in
+        [("yes", true, true), ("all", true, true), ("local", true, false), ("remote", false, true)]
+    {
+        let p = policy(&[
+            &format!("AllowTcpForwarding {value}"),
+            &format!("AllowStreamLocalForwarding {value}"),
+        ]);
+        assert_eq!((p.permits_open("h", 1), p.permits_listen("", 1)), (local, remote), "{value}");
+        assert_eq!((p.streamlocal_local, p.streamlocal_remote), (local, remote), "{value}");
+    }
+    let none = policy(&["AllowTcpForwarding no", "AllowStreamLocalForwarding no"]);
+    assert!(!none.tcp_local && !none.tcp_remote && none.agent && none.x11.is_none());
+    assert!(!none.streamlocal_local && !none.streamlocal_remote);
     let only = policy(&["AllowTcpForwarding local", "PermitOpen h:1 [::1]:*"]);
     assert!(only.permits_open("h", 1) && only.permits_open("::1", 9) && !only.permits_open("h", 2));
     assert!(!policy(&["PermitOpen none"]).permits_open("h", 1));
+    let only = policy(&["PermitListen 2001 local*:2002"]);
+    assert!(only.permits_listen("", 2001) && only.permits_listen("localhost", 2002));
+    assert!(!only.permits_listen("", 2002) && !only.permits_listen("", 0));
+    assert!(!policy(&["PermitListen none"]).permits_listen("", 1));
+    let bind = policy(&["StreamLocalBindMask 0117", "StreamLocalBindUnlink yes"]).stream_local_bind;
+    assert_eq!((bind.mask, bind.unlink), (0o117, true));
+    let gateway = policy(&["GatewayPorts clientspecified"]).gateway_ports;
+    assert_eq!(gateway, GatewayPorts::ClientSpecified);
 }
 
 #[test]
@@ -115,23 +147,22 @@ fn algorithms_are_edited_and_must_be_known() {
 #[test]
 fn complaints_are_those_of_sshd() {
     for (line, text) in [
-        ("Foo bar", "command-line: line 0: Bad configuration option: foo"),
-        ("Port", "command-line line 0: Port missing argument."),
-        ("Port nine", "command-line line 0: Badly formatted port number."),
-        ("StrictModes maybe", "command-line line 0: unsupported option \"maybe\"."),
-        ("LoginGraceTime soon", "command-line line 0: invalid time value."),
-        ("MaxStartups 10:30", "command-line line 0: Illegal MaxStartups spec."),
-        ("MaxStartups 10:0:100", "command-line line 0: Illegal MaxStartups spec."),
-        ("MaxSessions -1", "command-line line 0: integer value too small."),
-        ("RekeyLimit 5", "command-line line 0: RekeyLimit too small"),
-        ("PermitOpen nowhere", "command-line line 0: PermitOpen bad permitted target: nowhere"),
-        ("Banner \"x", "command-line line 0: invalid quotes"),
-        ("AllowUsers root", "command-line line 0: AllowUsers is not supported by tsshd"),
-        ("PermitRootLogin x", "command-line line 0: unsupported option \"x\"."),
+        ("Foo bar", "command-line: line 0: Bad configuration option: Foo"),
+        ("Port", "command-line line 0: no argument after keyword \"Port\""),
+        (
+            "AuthenticationMethods publickey",
+            "command-line line 0: AuthenticationMethods publickey \
+                                             is not supported by tsshd",
+        ),
+        (
+            "AuthorizedKeysCommand ls",
+            "command-line line 0: AuthorizedKeysCommand must be an \
+                                      absolute path",
+        ),
+        ("Match all", "Match directive not supported as a command-line option"),
     ] {
         assert_eq!(complaint(line), text);
     }
-    assert!(complaint("Match user root").contains("Match blocks are not supported"));
     assert!(complaint("Subsystem sftp internal-sftp").contains("internal-sftp is not built"));
 }
 
@@ -142,11 +173,14 @@ fn what_has_no_meaning_here_is_accepted() {
         "UseDNS no",
         "PrintMotd no",
         "PerSourcePenalties no",
+        "ExposeAuthInfo no",
+        "UseDNS no",
         "PermitEmptyPasswords no",
         "ChrootDirectory none",
         "AuthenticationMethods any",
     ];
     assert_eq!(read(&lines), Ok(Options::default()));
+    assert_eq!(read(&["UsePrivilegeSeparation sandbox"]), Ok(Options::default()));
 }
 
 #[test]
@@ -154,11 +188,11 @@ fn a_file_names_every_unknown_keyword_and_then_ends() {
     let folder = scratch("bad");
     let path = folder.join("sshd_config");
     std::fs::write(&path, "# x\nPort 22\nFoo 1\n\nBar 2\n").unwrap();
-    let (mut options, account) = (Options::default(), account());
-    let error = Reader::new(&mut options, &account).file(&path).unwrap_err();
+    let mut script = Script::new(&account());
+    let error = script.file(&path).unwrap_err();
     let text = format!("{}: terminating, 2 bad configuration options", path.display());
     assert_eq!(error.message, text);
-    let missing = Reader::new(&mut options, &account).file(&folder.join("none")).unwrap_err();
+    let missing = script.file(&folder.join("none")).unwrap_err();
     assert!(missing.message.ends_with("none: No such file or directory"));
     std::fs::remove_dir_all(folder).unwrap();
 }
@@ -170,12 +204,13 @@ fn files_include_files_and_not_for_ever() {
     std::fs::write(path("a"), format!("Include {}\nPort 2\n", path("*.conf"))).unwrap();
     std::fs::write(path("1.conf"), "Port 1\nBanner /1\n").unwrap();
     std::fs::write(path("2.conf"), "Banner /2\n").unwrap();
-    let (mut options, account) = (Options::default(), account());
-    Reader::new(&mut options, &account).file(Path::new(&path("a"))).unwrap();
+    let mut script = Script::new(&account());
+    script.file(Path::new(&path("a"))).unwrap();
+    let options = script.options(None);
     assert_eq!((options.ports, options.banner.as_deref()), (vec![1, 2], Some("/1")));
     std::fs::write(path("loop"), format!("Include {}\n", path("loop"))).unwrap();
-    let (mut options, error) = (Options::default(), "Too many recursive configuration includes");
-    let read = Reader::new(&mut options, &account).file(Path::new(&path("loop")));
+    let error = "Too many recursive configuration includes";
+    let read = Script::new(&account()).file(Path::new(&path("loop")));
     assert_eq!(read.unwrap_err().message, error);
     std::fs::remove_dir_all(folder).unwrap();
 }
@@ -183,8 +218,75 @@ fn files_include_files_and_not_for_ever() {
 #[test]
 fn what_is_printed_can_be_read_again() {
     let lines = ["Port 2022", "PermitOpen h:1 [::1]:*", "SetEnv A=b", "Subsystem sftp /x"];
-    let first = settings(&[&lines[..], &["HostKey /k", "MaxStartups 3"]].concat());
-    let text = first.to_string();
-    let again = settings(&text.lines().collect::<Vec<_>>());
-    assert_eq!(first, again, "{text}");
+    let more = ["HostKey /k", "MaxStartups 3", "ListenAddress ::1", "AllowUsers a b@10.0.0.0/8"];
+    let first = settings(&[&lines[..], &more].concat()).to_string();
+    let again = settings(&first.lines().collect::<Vec<_>>()).to_string();
+    assert_eq!(first, again);
+}
+
+#[test]
+fn blocks_that_apply_win_over_everything() {
+    let text = "Banner /all\nAcceptEnv A\n\
+                Match User ann\nBanner /ann\nAcceptEnv B\nAcceptEnv C\n\
+                Match User a*\nBanner /a\nMaxSessions 3\n\
+                Match All\nMaxSessions 4\nX11Forwarding yes\n";
+    let mut script = script(text).unwrap();
+    script.command_line("Banner /line").unwrap();
+    let of = |user: &str| {
+        let facts = Facts { user: Some(user.to_owned()), ..Facts::default() };
+        let o = script.options(Some(&facts));
+        (o.banner.unwrap(), o.accept_env.values.join(" "), o.max_sessions.unwrap())
+    };
+    assert_eq!(of("ann"), ("/ann".into(), "B C".into(), 3));
+    assert_eq!(of("abe"), ("/a".into(), "A".into(), 3));
+    assert_eq!(of("bob"), ("/all".into(), "A".into(), 4));
+    let outside = script.options(None);
+    // As with sshd, `Match all` is outside as well.
+    assert_eq!((outside.banner.as_deref(), outside.max_sessions), (Some("/all"), Some(4)));
+    assert!(script.has_blocks());
+}
+
+#[test]
+fn a_block_ends_with_its_file_and_contains_what_it_includes() {
+    let dir = crate::test_support::Dir::new();
+    let inner = dir.write("inner", "MaxSessions 1\nMatch User ann\nMaxAuthTries 2\n");
+    let inner = inner.display();
+    let outer = format!(
+        "Include {inner}\nPermitTTY no\nMatch LocalPort 22\nInclude {inner}\nX11Forwarding yes\n"
+    );
+    let mut script = Script::new(&account());
+    script.file(&dir.write("outer", &outer)).unwrap();
+    let of = |user: &str, port| {
+        let user = Some(user.to_owned());
+        let facts = Facts { user, local_port: Some(port), ..Facts::default() };
+        let o = script.options(Some(&facts));
+        assert_eq!((o.permit_tty, o.max_sessions), (Some(false), Some(1)));
+        (o.max_auth_tries, o.x11_forwarding)
+    };
+    assert_eq!(of("ann", 22), (Some(2), Some(true)));
+    assert_eq!(of("bob", 22), (None, Some(true)));
+    assert_eq!(of("ann", 23), (Some(2), None));
+    // Within the block the include is not looked at where the block does not apply.
+    let only = format!("Match LocalPort 22\nInclude {inner}\n");
+    let mut script = Script::new(&account());
+    script.file(&dir.write("only", &only)).unwrap();
+    let ann = Facts { user: Some("ann".into()), local_port: Some(23), ..Facts::default() };
+    let o = script.options(Some(&ann));
+    assert_eq!((o.max_auth_tries, o.max_sessions), (None, None));
+    let at_22 = Facts { local_port: Some(22), ..ann };
+    let o = script.options(Some(&at_22));
+    assert_eq!((o.max_auth_tries, o.max_sessions), (Some(2), Some(1)));
+}
+
+#[test]
+fn blocks_hold_only_what_concerns_a_connection() {
+    let error = script("Match user x\nPort 3\n").unwrap_err().message;
+    assert!(error.ends_with("line 2: Directive 'Port' is not allowed within a Match block"));
+    let error = script("Match user x\nLogLevel DEBUG\n").unwrap_err().message;
+    assert!(error.ends_with("line 2: LogLevel within a Match block is not supported by tsshd"));
+    assert_eq!(script("Match all\nPort 3\n").unwrap().options(None).ports, [3]);
+    let error = script("Match shoe 42\n").unwrap_err().message;
+    let lines: Vec<_> = error.lines().collect();
+    assert_eq!(lines[0], "Unsupported Match attribute shoe");
+    assert!(lines[1].ends_with("config line 1: Bad Match condition"));
 }

@@ -6,7 +6,7 @@ pub mod display;
 pub mod environment;
 pub mod helper;
 mod modes;
-mod process;
+pub(crate) mod process;
 mod pty;
 mod signal;
 
