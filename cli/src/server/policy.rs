@@ -5,6 +5,7 @@ use crate::server::peer::Peer;
 use crate::server::session::SessionPolicy;
 use crate::server_auth::authorized_keys::KeyPolicy;
 use crate::server_auth::command::KeyCommand;
+use crate::server_auth::methods::MethodLists;
 use crate::server_auth::options::KeyOptions;
 use crate::server_auth::{Decision, Notes, Peer as AuthPeer, ServerAuthPolicy};
 use std::path::{Path, PathBuf};
@@ -50,6 +51,8 @@ pub struct ServerPolicy {
     pub admission: Admission,
     /// Methods, banner and limits of authentication.
     pub authentication: ServerAuthConfig,
+    /// Methods that have to follow one another; none where each is enough by itself.
+    pub required_methods: Option<MethodLists>,
     /// RSA keys of users with fewer bits are refused.
     pub rsa_bits_min: u32,
     /// Why nobody is let in at all, for the log (`AllowUsers` and its kin).
@@ -93,6 +96,7 @@ impl ServerPolicy {
             rekey: RekeyLimits::default(),
             admission: Admission::Key { user, key: Box::new(authorized) },
             authentication: ServerAuthConfig::default(),
+            required_methods: None,
             rsa_bits_min: 0,
             not_allowed: None,
             forced_only: false,
@@ -116,7 +120,7 @@ impl ServerPolicy {
     ) -> Self {
         let addendum = settings.version_addendum.as_deref();
         let root = sessions.account.uid == 0;
-        let methods = methods(settings, &admission, root);
+        let (methods, required_methods) = required(settings, &methods(settings, &admission, root));
         let keepalive = settings
             .client_alive_interval
             .map(|interval| Keepalive { interval, count_max: settings.client_alive_count_max });
@@ -136,6 +140,7 @@ impl ServerPolicy {
                 ask_none: false,
             },
             admission: Admission::Files(Box::new(admission)),
+            required_methods,
             rsa_bits_min: settings.required_rsa_size,
             not_allowed: None,
             forced_only: root && settings.permit_root_login == RootLogin::ForcedCommandsOnly,
@@ -146,6 +151,12 @@ impl ServerPolicy {
             permit_user_environment: settings.permit_user_environment.clone(),
             sessions: Some(sessions),
         }
+    }
+
+    /// Whether `AuthenticationMethods` asks for what is switched off, so that nobody can log in.
+    #[must_use]
+    pub const fn admits_nobody(&self) -> bool {
+        self.required_methods.is_some() && self.authentication.methods.is_empty()
     }
 
     /// The only user.
@@ -161,6 +172,7 @@ impl ServerPolicy {
     /// on a thread that may wait.
     #[must_use]
     pub fn decide(&self, question: AuthQuestion, peer: Peer) -> Decision {
+        let step = step_of(&question);
         // Whoever is not allowed gets the same answers, after the same work, as a stranger.
         let mut decision = self.decide_for_allowed(question, peer);
         if let Some(reason) = &self.not_allowed {
@@ -170,6 +182,11 @@ impl ServerPolicy {
         if self.forced_only && decision.grant.as_ref().is_some_and(|(_, options)| !forced(options))
         {
             decision = refused(format!("ROOT LOGIN REFUSED FROM {peer}"));
+        }
+        if let (Some(lists), Some((completed, method)), AuthAnswer::Accept) =
+            (&self.required_methods, step, &decision.answer)
+        {
+            decision.answer = lists.answer(&completed, method);
         }
         decision
     }
@@ -259,8 +276,38 @@ fn refused(note: String) -> Decision {
     Decision { answer: AuthAnswer::Reject, grant: None, notes }
 }
 
-/// The methods to offer, as a name-list: passwords only where there is a file of them.
-fn methods(settings: &Settings, admission: &ServerAuthPolicy, root: bool) -> String {
+/// What a question would complete: the methods before, and its own. Nothing for a mere question
+/// whether a key would do.
+fn step_of(question: &AuthQuestion) -> Option<(Vec<Method>, Method)> {
+    match question {
+        AuthQuestion::CheckKey { signed: true, completed, .. } => {
+            Some((completed.clone(), Method::PublicKey))
+        }
+        AuthQuestion::CheckPassword { completed, .. } => {
+            Some((completed.clone(), Method::Password))
+        }
+        AuthQuestion::CheckResponses { completed, .. } => {
+            Some((completed.clone(), Method::KeyboardInteractive))
+        }
+        _ => None,
+    }
+}
+
+/// The methods that can begin, as a name-list, and what has to follow them. Where the lists of
+/// `AuthenticationMethods` cannot be completed nobody is admitted.
+fn required(settings: &Settings, enabled: &[Method]) -> (String, Option<MethodLists>) {
+    let Some(lists) = &settings.authentication_methods else {
+        let names: Vec<&str> = enabled.iter().map(|method| method.name()).collect();
+        return (names.join(","), None);
+    };
+    match lists.enabled(enabled) {
+        Some(possible) => (possible.next(&[]).unwrap_or_default(), Some(possible)),
+        None => (String::new(), Some(lists.clone())),
+    }
+}
+
+/// The methods to offer: passwords only where there is a file of them.
+fn methods(settings: &Settings, admission: &ServerAuthPolicy, root: bool) -> Vec<Method> {
     let (login, passwords) = match settings.permit_root_login {
         _ if !root => (true, true),
         RootLogin::Yes => (true, true),
@@ -273,8 +320,7 @@ fn methods(settings: &Settings, admission: &ServerAuthPolicy, root: bool) -> Str
         (Method::Password, passwords && settings.password_authentication),
         (Method::KeyboardInteractive, passwords && settings.kbd_interactive_authentication),
     ];
-    let names = offered.into_iter().filter(|(_, on)| *on).map(|(method, _)| method.name());
-    names.collect::<Vec<_>>().join(",")
+    offered.into_iter().filter(|(_, on)| *on).map(|(method, _)| method).collect()
 }
 
 /// Where keys are looked up, for a server that reads files.

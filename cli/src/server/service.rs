@@ -77,6 +77,11 @@ impl Service {
         };
         // What is wrong with it shows now, and not when somebody connects.
         let common = service.of(&service.settings, Peer::default())?;
+        if common.admits_nobody() {
+            return Err(Fatal::new(
+                "AuthenticationMethods cannot be satisfied by enabled authentication methods",
+            ));
+        }
         if !service.script.has_blocks() && service.settings.access.is_open() {
             service.common = Some(Arc::new(common));
         }

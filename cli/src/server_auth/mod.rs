@@ -10,6 +10,7 @@
 //! | [`command`] | what a program says of a key |
 //! | [`options`] | what stands in front of the key on that line |
 //! | [`from`], [`expiry`] | from where and until when it admits |
+//! | [`methods`] | which methods have to follow one another |
 //! | [`strict`] | whether a file is in nobody else's hands |
 //! | [`passwords`] | whether a password is right |
 
@@ -17,6 +18,7 @@ pub mod authorized_keys;
 pub mod command;
 pub mod expiry;
 pub mod from;
+pub mod methods;
 pub mod options;
 pub mod passwords;
 pub mod strict;

@@ -14,6 +14,7 @@ mod host_bound;
 mod host_keys;
 mod limits;
 mod login;
+mod methods;
 mod revoked;
 mod sessions;
 mod support;

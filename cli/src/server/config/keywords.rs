@@ -5,6 +5,7 @@ mod read;
 use super::Options;
 use crate::config::algorithms::Kind as List;
 use crate::config::values;
+use crate::server_auth::methods::MethodLists;
 use read::{
     absolute, accept_env, access_pattern, add, compression, facility, family, first, flag,
     forwarding, gateway_ports, grow, list, listen_address, log_level, mask, max_startups, number,
@@ -94,6 +95,9 @@ const VALUES: &[Keyword] = &[
     value("AllowUsers", |o, a| access_pattern(&mut o.allow_users, a)),
     value("AuthorizedKeysCommand", |o, a| once(&mut o.authorized_keys_command, || absolute(a))),
     value("AuthorizedKeysCommandUser", |o, a| first(&mut o.authorized_keys_command_user, a, text)),
+    value("AuthenticationMethods", |o, a| {
+        once(&mut o.authentication_methods, || MethodLists::parse(a.words))
+    }),
     value("AuthorizedKeysFile", |o, a| once(&mut o.authorized_keys_file, || Ok(a.words.to_vec()))),
     value("Banner", |o, a| first(&mut o.banner, a, path)),
     value("CASignatureAlgorithms", |o, a| {
@@ -180,7 +184,6 @@ const fn fixed(name: &'static str, shape: Shape, own: &'static str, scope: Scope
 /// What always has one value, which `-T` prints.
 pub(super) const FIXED: &[Keyword] = &[
     // Who may log in, and as what: nothing of it may be passed over.
-    fixed("AuthenticationMethods", Shape::Own, "any", Scope::All),
     fixed("AuthorizedPrincipalsCommand", Shape::Own, "none", Scope::All),
     fixed("AuthorizedPrincipalsCommandUser", Shape::Any, "none", Scope::All),
     fixed("AuthorizedPrincipalsFile", Shape::Own, "none", Scope::All),

@@ -22,6 +22,7 @@ pub use settings::Settings;
 use crate::config::values::RekeyLimit;
 use crate::log::Level;
 use crate::server::log::Facility;
+use crate::server_auth::methods::MethodLists;
 use std::path::PathBuf;
 use tssh_forward::core::policy::GatewayPorts;
 
@@ -103,6 +104,8 @@ pub struct Options {
     pub ports: Vec<u16>,
     pub listen_addresses: Vec<(String, Option<u16>)>,
     pub host_keys: Vec<PathBuf>,
+    /// None at all for `any`.
+    pub authentication_methods: Option<Option<MethodLists>>,
     pub authorized_keys_file: Option<Vec<String>>,
     pub pubkey_authentication: Option<bool>,
     pub password_authentication: Option<bool>,

@@ -70,6 +70,10 @@ impl Settings {
         )?;
         line("authorizedkeyscommand", &or_none(self.authorized_keys_command.as_ref()))?;
         line("authorizedkeyscommanduser", &or_none(self.authorized_keys_command_user.as_ref()))?;
+        match &self.authentication_methods {
+            None => line("authenticationmethods", &"any")?,
+            Some(lists) => line("authenticationmethods", lists)?,
+        }
         line("pubkeyauthentication", &flag(self.pubkey_authentication))?;
         line("passwordauthentication", &flag(self.password_authentication))?;
         line("kbdinteractiveauthentication", &flag(self.kbd_interactive_authentication))?;

@@ -9,6 +9,7 @@ use crate::forwards::{listen_permit as listen, permit};
 use crate::limits::ADDRESSES_MAX;
 use crate::log::Level;
 use crate::server::log::Facility;
+use crate::server_auth::methods::MethodLists;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -46,6 +47,8 @@ pub struct Settings {
     pub host_keys: Vec<PathBuf>,
     /// Whether the host keys were named; those that are not may be missing.
     pub host_keys_named: bool,
+    /// Lists of methods that have to follow one another; none where each is enough by itself.
+    pub authentication_methods: Option<MethodLists>,
     /// Patterns with `%h`, `%u` and `%%`; none at all for `none`.
     pub authorized_keys_file: Vec<String>,
     pub pubkey_authentication: bool,
@@ -123,6 +126,7 @@ impl Settings {
                 false => HOST_KEYS.iter().map(PathBuf::from).collect(),
             },
             host_keys_named: named,
+            authentication_methods: options.authentication_methods.flatten(),
             authorized_keys_file: keys.into_iter().filter(|k| k != "none").collect(),
             pubkey_authentication: options.pubkey_authentication.unwrap_or(true),
             password_authentication: options.password_authentication.unwrap_or(true),
