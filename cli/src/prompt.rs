@@ -7,8 +7,12 @@ use crate::terminal;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use zeroize::{Zeroize as _, Zeroizing};
+
+/// The program where `SSH_ASKPASS` names none: Debian's alternatives put the chosen one here.
+const DEFAULT_PROGRAM: &str = "/usr/bin/ssh-askpass";
 
 /// Whether what is typed may be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +43,8 @@ pub fn ask(text: &str, echo: Echo) -> Option<Zeroizing<String>> {
 /// is a display for its window.
 fn way() -> Option<Way> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let program = variable("SSH_ASKPASS");
+    let program = variable("SSH_ASKPASS")
+        .or_else(|| Path::new(DEFAULT_PROGRAM).exists().then(|| DEFAULT_PROGRAM.into()));
     let display = variable("DISPLAY").is_some() || variable("WAYLAND_DISPLAY").is_some();
     let require = variable("SSH_ASKPASS_REQUIRE").unwrap_or_default().to_ascii_lowercase();
     let (never, prefer) = match require.to_str() {

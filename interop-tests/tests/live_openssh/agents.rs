@@ -3,8 +3,9 @@
 use crate::support::lacks_openssh;
 use std::path::Path;
 use std::process::Command;
-use tssh_interop_tests::openssh::{Agent, KeyKind, Server, keygen, program_path};
-use tssh_interop_tests::process::{PATIENCE, run};
+use tssh_interop_tests::openssh::{Agent, KeyKind, Server, ServerOptions, keygen, program_path};
+use tssh_interop_tests::process::{PATIENCE, Process, run};
+use tssh_interop_tests::scratch::Scratch;
 use tssh_interop_tests::skip::skip;
 use tssh_interop_tests::terminal::Terminal;
 use tssh_interop_tests::tssh::{bare_command, is_stand_in, tssh_binary};
@@ -102,5 +103,47 @@ fn key_files_of_putty() {
         terminal.type_in("open, please\n");
         terminal.expect("logged in");
         assert!(terminal.process.wait_for_exit(PATIENCE).is_some());
+    }
+}
+
+/// A token in software, which OpenSSH's own tests use.
+const TOKEN: &str = "/usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so";
+
+#[test]
+fn keys_on_tokens_sign_through_the_agent() {
+    let name = "agents::keys_on_tokens_sign_through_the_agent";
+    if lacks_openssh(name) {
+        return;
+    }
+    if !Path::new(TOKEN).is_file() {
+        return skip(name, "no token in software (apt-get install openssh-tests)");
+    }
+    let folder = Scratch::new();
+    let socket = folder.join("agent");
+    let mut agent = Command::new(program_path("ssh-agent"));
+    agent.args(["-D", "-P", TOKEN, "-a"]).arg(&socket);
+    let agent = Process::spawn(&mut agent);
+    assert!(agent.stdout.wait_for("SSH_AUTH_SOCK", PATIENCE), "{}", agent.output());
+    let mut servers = vec![Server::with_lines(&[])];
+    if !is_stand_in() {
+        servers.push(Server::start_tsshd(&ServerOptions::default()));
+    }
+    for kind in ["ed25519-sk", "ecdsa-sk"] {
+        let key = folder.join(kind);
+        let mut keygen = Command::new(program_path("ssh-keygen"));
+        keygen.args(["-q", "-N", "", "-t", kind, "-w", TOKEN, "-f"]).arg(&key);
+        run(&mut keygen).expect_code(0);
+        let mut add = Command::new(program_path("ssh-add"));
+        add.args(["-q", "-S", TOKEN]).arg(&key).env("SSH_AUTH_SOCK", &socket);
+        run(&mut add).expect_code(0);
+        let public = folder.join(&format!("{kind}.pub"));
+        let line = std::fs::read_to_string(&public).expect("the public half");
+        for server in &servers {
+            server.authorize(line.trim_end());
+            let mut command = bare_command(&tssh_binary(), server, &["-o", "BatchMode=yes"]);
+            command.env("SSH_AUTH_SOCK", &socket).args(["-o", "IdentitiesOnly=yes", "-i"]);
+            let done = run(command.arg(&public).args(["127.0.0.1", "echo", "in"]));
+            assert_eq!(done.expect_code(0).text(), "in\n", "{kind}");
+        }
     }
 }
