@@ -3,6 +3,7 @@
 //! `getpwuid` would need a call into C; the file has been in one format since 1979. Accounts that
 //! come from elsewhere (LDAP, systemd) fall back to the environment.
 
+use crate::exit::Fatal;
 use std::path::{Path, PathBuf};
 
 /// The account of the running user.
@@ -79,6 +80,34 @@ impl Account {
             user => Self::home_of(user).ok_or_else(|| format!("No such user {user}"))?,
         };
         Ok(if rest.is_empty() { home } else { home.join(Path::new(rest)) })
+    }
+
+    /// A path of this user's: `%h` is the home directory, `%u` the name, `%U` the number, and a
+    /// relative path starts in the home directory.
+    ///
+    /// # Errors
+    /// Another `%` token, in sshd's words.
+    pub fn expand_pattern(&self, pattern: &str) -> Result<PathBuf, Fatal> {
+        let mut path = String::new();
+        let mut chars = pattern.chars();
+        while let Some(c) = chars.next() {
+            if c != '%' {
+                path.push(c);
+                continue;
+            }
+            match chars.next() {
+                Some('%') => path.push('%'),
+                Some('h') => path.push_str(&self.home.to_string_lossy()),
+                Some('u') => path.push_str(&self.name),
+                Some('U') => path.push_str(&self.uid.to_string()),
+                other => {
+                    let other = other.map(String::from).unwrap_or_default();
+                    let text = format!("vdollar_percent_expand: unknown key %{other}");
+                    return Err(Fatal::new(text));
+                }
+            }
+        }
+        Ok(self.home.join(path))
     }
 }
 

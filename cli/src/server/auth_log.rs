@@ -3,10 +3,11 @@
 use crate::log::Level;
 use crate::server::log;
 use crate::server::peer::Peer;
+use crate::server_auth::label;
 use tssh_forward::{Ended, Wait};
 use tssh_transport::Error;
 use tssh_transport::disconnect::DisconnectReason;
-use tssh_transport::key::{PublicKey, fingerprint};
+use tssh_transport::key::{Certificate, PublicKey, fingerprint};
 use tssh_transport::userauth::{AuthQuestion, Method};
 
 /// What the log knows about one connection.
@@ -24,14 +25,18 @@ pub struct AuthLog {
     authenticated: bool,
 }
 
-/// A key as sshd's log shows it: "ED25519 SHA256:…".
-fn describe(key: &PublicKey) -> String {
-    let label = match key.key_type() {
-        "ssh-ed25519" => "ED25519",
-        "ssh-rsa" => "RSA",
-        _ => "ECDSA",
-    };
-    format!("{label} {}", fingerprint::sha256(&key.blob()))
+/// A key as sshd's log shows it: "ED25519 SHA256:…", and what its certificate says of itself.
+fn describe(key: &PublicKey, certificate: Option<&Certificate>) -> String {
+    let shown = |key: &PublicKey| format!("{} {}", label(key), fingerprint::sha256(&key.blob()));
+    let Some(certificate) = certificate else { return shown(key) };
+    format!(
+        "{}-CERT {} ID {} (serial {}) CA {}",
+        label(key),
+        fingerprint::sha256(&key.blob()),
+        log::name(certificate.key_id()),
+        certificate.serial(),
+        shown(certificate.authority())
+    )
 }
 
 impl AuthLog {
@@ -52,8 +57,8 @@ impl AuthLog {
     /// Something is asked about.
     pub fn asked(&mut self, question: &AuthQuestion) {
         let (user, method) = match question {
-            AuthQuestion::CheckKey { user, key, .. } => {
-                self.key = Some(describe(key));
+            AuthQuestion::CheckKey { user, key, certificate, .. } => {
+                self.key = Some(describe(key, certificate.as_deref()));
                 (user, Method::PublicKey)
             }
             AuthQuestion::CheckPassword { user, .. } => (user, Method::Password),

@@ -4,9 +4,11 @@ use crate::server::config::{RootLogin, Settings};
 use crate::server::peer::Peer;
 use crate::server::session::SessionPolicy;
 use crate::server_auth::authorized_keys::KeyPolicy;
+use crate::server_auth::certificates::CertificatePolicy;
 use crate::server_auth::command::KeyCommand;
 use crate::server_auth::methods::MethodLists;
 use crate::server_auth::options::KeyOptions;
+use crate::server_auth::strict::Strictness;
 use crate::server_auth::{Decision, Notes, Peer as AuthPeer, ServerAuthPolicy};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,7 +17,8 @@ use tssh_forward::driver::Keepalive;
 use tssh_transport::Side;
 use tssh_transport::algorithms::Algorithms;
 use tssh_transport::kex::rekey::RekeyLimits;
-use tssh_transport::key::{PrivateKey, PublicKey, fingerprint};
+use tssh_transport::key::krl::Issued;
+use tssh_transport::key::{Certificate, PrivateKey, PublicKey, RevokedKeys, fingerprint};
 use tssh_transport::userauth::{AuthAnswer, AuthQuestion, Method, ServerAuthConfig};
 
 /// Our identification string, before `VersionAddendum`.
@@ -204,8 +207,9 @@ impl ServerPolicy {
         {
             return refused(format!("refusing RSA key: {} bits are too few", key.bits()));
         }
-        if let (Some(file), AuthQuestion::CheckKey { blob, .. }) = (&self.revoked_keys, &question)
-            && let Some(note) = revoked(file, blob)
+        if let Some(file) = &self.revoked_keys
+            && let AuthQuestion::CheckKey { key, certificate, .. } = &question
+            && let Some(note) = revoked(file, key, certificate.as_deref())
         {
             return refused(note);
         }
@@ -215,7 +219,7 @@ impl ServerPolicy {
             }
             (
                 Admission::Key { user, key },
-                AuthQuestion::CheckKey { user: who, key: own, blob, .. },
+                AuthQuestion::CheckKey { user: who, key: own, certificate: None, blob, .. },
             ) if who == *user && own == *key => {
                 let grant = Some((blob, KeyOptions::default()));
                 Decision { answer: AuthAnswer::Accept, grant, notes: Notes::default() }
@@ -259,10 +263,19 @@ impl ServerPolicy {
 }
 
 /// Why a key is refused that a file revokes; also every key where the file cannot be relied on.
-fn revoked(file: &Path, blob: &[u8]) -> Option<String> {
-    let (shown, file_name) = (fingerprint::sha256(blob), file.display());
+fn revoked(file: &Path, key: &PublicKey, certificate: Option<&Certificate>) -> Option<String> {
+    let blob = key.blob();
+    let (shown, file_name) = (fingerprint::sha256(&blob), file.display());
+    let named = |revoked: &RevokedKeys| match certificate {
+        None => revoked.revokes_key(&blob),
+        Some(certificate) => {
+            let (ca, serial) = (certificate.authority().blob(), certificate.serial());
+            let key_id = certificate.key_id().as_bytes();
+            revoked.revokes_certificate(&blob, &Issued { ca: &ca, serial, key_id })
+        }
+    };
     match crate::revoked::read(file) {
-        Ok(revoked) if !revoked.revokes_key(blob) => None,
+        Ok(revoked) if !named(&revoked) => None,
         Ok(_) => Some(format!("Authentication key {shown} revoked by file {file_name}")),
         Err(fault) => Some(format!(
             "Error checking authentication key {shown} in revoked keys file {file_name}: {fault}"
@@ -335,6 +348,30 @@ pub fn key_policy(
         files: settings.authorized_keys(account)?,
         command: KeyCommand::new(settings, account)?,
         strict_modes: settings.strict_modes,
+        uid: account.uid,
+        home: account.home.clone(),
+        zone: crate::server_auth::expiry::Zone::local(),
+    })
+}
+
+/// Whose certificates admit the user, for a server that reads files.
+///
+/// # Errors
+/// A pattern with a token that there is not.
+pub fn certificate_policy(
+    settings: &Settings,
+    account: &crate::account::Account,
+) -> crate::exit::Result<CertificatePolicy> {
+    let principals = settings.authorized_principals_file.as_ref();
+    Ok(CertificatePolicy {
+        user: account.name.clone(),
+        authorities: settings.trusted_user_ca_keys.clone(),
+        principals: principals.map(|pattern| account.expand_pattern(pattern)).transpose()?,
+        algorithms: settings.ca_signature_algorithms.clone(),
+        strictness: match settings.strict_modes {
+            true => Strictness::OwnerWrites,
+            false => Strictness::Any,
+        },
         uid: account.uid,
         home: account.home.clone(),
         zone: crate::server_auth::expiry::Zone::local(),

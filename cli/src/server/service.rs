@@ -6,7 +6,7 @@ use crate::server::args::Arguments;
 use crate::server::config::condition::Facts;
 use crate::server::config::{Script, Settings};
 use crate::server::peer::Peer;
-use crate::server::policy::{ServerPolicy, key_policy};
+use crate::server::policy::{ServerPolicy, certificate_policy, key_policy};
 use crate::server::session::{SessionPolicy, helper};
 use crate::server::{host_keys, log};
 use crate::server_auth::ServerAuthPolicy;
@@ -112,6 +112,7 @@ impl Service {
         let admission = ServerAuthPolicy {
             user: user.clone(),
             keys: key_policy(settings, &self.account)?,
+            certificates: certificate_policy(settings, &self.account)?,
             passwords: self.passwords.clone(),
         };
         let sessions = SessionPolicy {

@@ -4,9 +4,9 @@ use super::command::KeyCommand;
 use super::expiry::Zone;
 use super::options::KeyOptions;
 use super::strict::{Owner, Strictness, read};
-use super::{Notes, Peer, from};
+use super::{Notes, Peer, certificates, from, is_on_token};
 use std::path::PathBuf;
-use tssh_transport::key::{PublicKey, fingerprint};
+use tssh_transport::key::{Certificate, PublicKey, fingerprint};
 use tssh_transport::text::printable;
 
 /// Bytes of one file: some 10,000 keys of any type. It is read anew at each attempt.
@@ -31,14 +31,25 @@ pub struct KeyPolicy {
     pub zone: Zone,
 }
 
+/// What a client logs in with.
+#[derive(Debug, Clone, Copy)]
+pub struct Offer<'a> {
+    /// The key; that of the certificate where there is one.
+    pub key: &'a PublicKey,
+    /// Its certificate: then lines count that name the authority, and not the key.
+    pub certificate: Option<&'a Certificate>,
+    /// Whom a certificate has to name where a line does not say whom.
+    pub user: &'a str,
+}
+
 impl KeyPolicy {
     /// What the first line that admits the key lets it do.
     #[must_use]
-    pub fn find(&self, key: &PublicKey, peer: Peer, notes: &mut Notes) -> Option<KeyOptions> {
+    pub fn find(&self, offer: Offer<'_>, peer: Peer, notes: &mut Notes) -> Option<KeyOptions> {
         if let Some(command) = &self.command {
-            match command.output(key, peer) {
+            match command.output(offer.key, peer) {
                 Ok(text) => {
-                    let found = find_in(&text, command.name(), key, peer, &self.zone, notes);
+                    let found = find_in(&text, command.name(), offer, peer, &self.zone, notes);
                     if found.is_some() {
                         return found;
                     }
@@ -52,7 +63,7 @@ impl KeyPolicy {
             let name = path.display().to_string();
             match read(path, FILE_BYTES_MAX, strictness, owner) {
                 Ok(text) => {
-                    let found = find_in(&text, &name, key, peer, &self.zone, notes);
+                    let found = find_in(&text, &name, offer, peer, &self.zone, notes);
                     if found.is_some() {
                         return found;
                     }
@@ -69,7 +80,7 @@ impl KeyPolicy {
 pub fn find_in(
     text: &[u8],
     name: &str,
-    key: &PublicKey,
+    offer: Offer<'_>,
     peer: Peer,
     zone: &Zone,
     notes: &mut Notes,
@@ -78,9 +89,16 @@ pub fn find_in(
         // A comment may be in any encoding; a key or an option that is not UTF-8 matches nothing.
         let line = String::from_utf8_lossy(line);
         let place = format!("{name}:{}", i + 1);
-        if let Some(options) = admit(&line, &place, key, peer, zone, notes) {
-            let print = fingerprint::sha256(&key.blob());
-            notes.add(format!("{place}: matching {} key found: {print}", key.key_type()));
+        if let Some(options) = admit(&line, &place, offer, peer, zone, notes) {
+            notes.add(match offer.certificate {
+                Some(certificate) => {
+                    format!("{} found at {place}", certificates::accepted(certificate))
+                }
+                None => {
+                    let print = fingerprint::sha256(&offer.key.blob());
+                    format!("{place}: matching {} key found: {print}", offer.key.key_type())
+                }
+            });
             return Some(options);
         }
     }
@@ -91,7 +109,7 @@ pub fn find_in(
 fn admit(
     line: &str,
     place: &str,
-    key: &PublicKey,
+    offer: Offer<'_>,
     peer: Peer,
     zone: &Zone,
     notes: &mut Notes,
@@ -108,7 +126,7 @@ fn admit(
             (options, PublicKey::from_line(rest).ok()?.0)
         }
     };
-    if found != *key {
+    if found != *offer.certificate.map_or(offer.key, Certificate::authority) {
         return None;
     }
     let parsed = if options.is_empty() {
@@ -116,24 +134,37 @@ fn admit(
     } else {
         KeyOptions::parse(options, zone)
     };
-    match parsed {
-        Ok(options) if options.verify_required && key.key_type().starts_with("sk-") => {
-            notes.add(format!("{place}: verify-required is not supported by tsshd"));
-            None
-        }
-        Ok(options) => admits(&options, place, peer, notes).then_some(options),
+    let options = match parsed {
+        Ok(options) => options,
         Err(reason) => {
             notes.add(format!("{place}: bad key options: {reason}"));
-            None
+            return None;
         }
+    };
+    if options.verify_required && is_on_token(offer.key) {
+        notes.add(format!("{place}: verify-required is not supported by tsshd"));
+        return None;
     }
+    let Some(certificate) = offer.certificate else {
+        return admits(&options, place, peer, notes).then_some(options);
+    };
+    if !options.cert_authority || !admits_here_and_now(&options, place, peer, notes) {
+        return None;
+    }
+    let permitted = certificates::under_line(certificate, &options, offer.user, peer);
+    permitted.map_err(|reason| notes.add(format!("{place}: {reason}"))).ok()
 }
 
-/// Whether a line whose key matches admits this client now.
-fn admits(options: &KeyOptions, place: &str, peer: Peer, notes: &mut Notes) -> bool {
-    if options.cert_authority {
+/// Whether options that are not an authority's admit this client now.
+pub(super) fn admits(options: &KeyOptions, place: &str, peer: Peer, notes: &mut Notes) -> bool {
+    if options.principals.is_some() && !options.cert_authority {
+        notes.add(format!("{place}: principals on non-CA key"));
         return false;
     }
+    !options.cert_authority && admits_here_and_now(options, place, peer, notes)
+}
+
+fn admits_here_and_now(options: &KeyOptions, place: &str, peer: Peer, notes: &mut Notes) -> bool {
     if options.expires.is_some_and(|expires| expires < peer.now) {
         notes.add(format!("{place}: key expired"));
         return false;

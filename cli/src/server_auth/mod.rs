@@ -7,6 +7,7 @@
 //! | module | what it answers |
 //! | --- | --- |
 //! | [`authorized_keys`] | which line of which file admits a key |
+//! | [`certificates`] | which authorities may vouch for the user |
 //! | [`command`] | what a program says of a key |
 //! | [`options`] | what stands in front of the key on that line |
 //! | [`from`], [`expiry`] | from where and until when it admits |
@@ -15,6 +16,7 @@
 //! | [`passwords`] | whether a password is right |
 
 pub mod authorized_keys;
+pub mod certificates;
 pub mod command;
 pub mod expiry;
 pub mod from;
@@ -23,11 +25,13 @@ pub mod options;
 pub mod passwords;
 pub mod strict;
 
-use authorized_keys::KeyPolicy;
+use authorized_keys::{KeyPolicy, Offer};
+use certificates::CertificatePolicy;
 use options::KeyOptions;
 use passwords::PasswordFile;
 use std::net::IpAddr;
 use std::sync::Arc;
+use tssh_transport::key::PublicKey;
 use tssh_transport::userauth::{AuthAnswer, AuthQuestion, Method, Prompt};
 
 /// Lines for the log that one decision may produce: a file full of bad lines must not fill the
@@ -73,6 +77,8 @@ pub struct ServerAuthPolicy {
     pub user: String,
     /// Where keys are looked up.
     pub keys: KeyPolicy,
+    /// Whose certificates count.
+    pub certificates: CertificatePolicy,
     /// Hashed passwords; without them no password is asked for.
     pub passwords: Option<Arc<PasswordFile>>,
 }
@@ -117,9 +123,11 @@ impl ServerAuthPolicy {
     #[must_use]
     pub fn decide(&self, question: AuthQuestion, peer: Peer) -> Decision {
         match question {
-            AuthQuestion::CheckKey { user, key, blob, .. } => {
+            AuthQuestion::CheckKey { user, key, certificate, blob, .. } => {
                 let mut notes = Notes::default();
-                let found = self.keys.find(&key, peer, &mut notes);
+                let certificate = certificate.as_deref();
+                let offer = Offer { key: &key, certificate, user: &self.user };
+                let found = self.find(offer, peer, &mut notes);
                 let admitted = found.filter(|_| user == self.user);
                 let mut decision = Decision::of(admitted.is_some());
                 decision.grant = admitted.map(|options| (blob, options));
@@ -141,6 +149,17 @@ impl ServerAuthPolicy {
             }
             _ => Decision::of(false),
         }
+    }
+
+    fn find(&self, offer: Offer<'_>, peer: Peer, notes: &mut Notes) -> Option<KeyOptions> {
+        let Some(certificate) = offer.certificate else {
+            return self.keys.find(offer, peer, notes);
+        };
+        if !self.certificates.accepts_algorithm(certificate, notes) {
+            return None;
+        }
+        let trusted = self.certificates.find(certificate, peer, notes);
+        trusted.or_else(|| self.keys.find(offer, peer, notes))
     }
 
     fn password_is(&self, user: &str, password: &str) -> bool {
@@ -176,6 +195,23 @@ impl Grants {
         }
         Some(options)
     }
+}
+
+/// A key's type as sshd's log shows it.
+#[must_use]
+pub fn label(key: &PublicKey) -> &'static str {
+    match key.key_type() {
+        "ssh-ed25519" => "ED25519",
+        "ssh-rsa" => "RSA",
+        "sk-ssh-ed25519@openssh.com" => "ED25519-SK",
+        "sk-ecdsa-sha2-nistp256@openssh.com" => "ECDSA-SK",
+        _ => "ECDSA",
+    }
+}
+
+/// Whether only a token can sign with it.
+fn is_on_token(key: &PublicKey) -> bool {
+    key.key_type().starts_with("sk-")
 }
 
 #[cfg(test)]

@@ -37,6 +37,8 @@ pub struct KeyOptions {
     /// A key on a token must have asked for its owner's PIN or finger: such a line admits no key
     /// on a token, since that is not checked.
     pub verify_required: bool,
+    /// Whom certificates of this authority must name, separated by commas, instead of the user.
+    pub principals: Option<String>,
     /// The key signs certificates and is not itself admitted.
     pub cert_authority: bool,
 }
@@ -56,12 +58,29 @@ impl Default for KeyOptions {
             from: None,
             expires: None,
             verify_required: false,
+            principals: None,
             cert_authority: false,
         }
     }
 }
 
 impl KeyOptions {
+    /// What permits logging in and nothing more.
+    #[must_use]
+    pub fn nothing() -> Self {
+        let mut options = Self::default();
+        options.restrict();
+        options
+    }
+
+    fn restrict(&mut self) {
+        self.pty = false;
+        self.port_forwarding = false;
+        self.agent_forwarding = false;
+        self.x11_forwarding = false;
+        self.user_rc = false;
+    }
+
     /// Reads the options, without the blank that ends them.
     ///
     /// # Errors
@@ -101,11 +120,7 @@ impl KeyOptions {
 
     fn set_flag(&mut self, name: &str) -> Result<(), &'static str> {
         if name == "restrict" {
-            self.pty = false;
-            self.port_forwarding = false;
-            self.agent_forwarding = false;
-            self.x11_forwarding = false;
-            self.user_rc = false;
+            self.restrict();
             return Ok(());
         }
         let (bare, on) = name.strip_prefix("no-").map_or((name, true), |bare| (bare, false));
@@ -138,8 +153,11 @@ impl KeyOptions {
             "permitopen" => self.add_open(&value)?,
             "permitlisten" => self.add_listen(&value)?,
             "tunnel" if !is_tunnel(&value) => return Err("invalid tun device"),
-            // Principals matter for certificates, tunnels to tun devices; both are unknown here,
-            // so neither can widen what the line permits.
+            "principals" if self.principals.is_some() => {
+                return Err("multiple \"principals\" clauses");
+            }
+            "principals" => self.principals = Some(value),
+            // There are no tunnels to tun devices here.
             _ => {}
         }
         Ok(())
@@ -207,6 +225,7 @@ impl KeyOptions {
             from: None,
             expires: self.expires.into_iter().chain(other.expires).min(),
             verify_required: self.verify_required || other.verify_required,
+            principals: None,
             cert_authority: false,
         })
     }

@@ -1,4 +1,4 @@
-use super::authorized_keys::{KeyPolicy, find_in};
+use super::authorized_keys::{KeyPolicy, Offer, find_in};
 use super::expiry::Zone;
 use super::strict::{Owner, Strictness, read};
 use super::*;
@@ -18,6 +18,10 @@ const PEER: Peer = Peer {
 fn key(seed: u8) -> PublicKey {
     let mut entropy = Entropy::from_seed(&[seed; 64]);
     PrivateKey::generate_ed25519(entropy.stream(Purpose::Ephemeral)).public().clone()
+}
+
+fn plain(key: &PublicKey) -> Offer<'_> {
+    Offer { key, certificate: None, user: "ann" }
 }
 
 /// A home directory of its own for one test, removed at its end.
@@ -62,8 +66,8 @@ impl Drop for Home {
 
 /// What a file of this text says to key 1, and what goes into the log.
 fn look(text: &str) -> (Option<KeyOptions>, Vec<String>) {
-    let mut notes = Notes::default();
-    let found = find_in(text.as_bytes(), "f", &key(1), PEER, &Zone::utc(), &mut notes);
+    let (key, mut notes) = (key(1), Notes::default());
+    let found = find_in(text.as_bytes(), "f", plain(&key), PEER, &Zone::utc(), &mut notes);
     (found, notes.lines().to_vec())
 }
 
@@ -131,7 +135,7 @@ fn files_that_others_can_write_are_refused() {
     let home = Home::new("strict");
     let file = home.write("ssh/authorized_keys", &key(1).to_line(), 0o600);
     let mut notes = Notes::default();
-    let mut found = |policy: &KeyPolicy| policy.find(&key(1), PEER, &mut notes).is_some();
+    let mut found = |policy: &KeyPolicy| policy.find(plain(&key(1)), PEER, &mut notes).is_some();
     let policy = home.policy(vec![home.0.join("ssh/missing"), file.clone()]);
     assert!(found(&policy));
     for (name, good, bad) in [
@@ -203,7 +207,8 @@ fn secret(text: &str) -> Zeroizing<String> {
 fn check_key(user: &str, key: PublicKey) -> AuthQuestion {
     let (blob, algorithm) = (key.blob(), key.key_type().to_owned());
     let (user, completed) = (user.to_owned(), Vec::new());
-    AuthQuestion::CheckKey { user, algorithm, key: Box::new(key), blob, signed: true, completed }
+    let (key, certificate) = (Box::new(key), None);
+    AuthQuestion::CheckKey { user, algorithm, key, certificate, blob, signed: true, completed }
 }
 
 fn check_password(user: &str, password: &str, change: bool) -> AuthQuestion {
@@ -219,8 +224,18 @@ fn check_password(user: &str, password: &str, change: bool) -> AuthQuestion {
 fn one_user_gets_in_with_her_key_or_password_and_nobody_else() {
     let home = Home::new("policy");
     let file = home.write("ssh/authorized_keys", &format!("no-pty {}", key(1).to_line()), 0o600);
-    let mut policy =
-        ServerAuthPolicy { user: "ann".to_owned(), keys: home.policy(vec![file]), passwords: None };
+    let (user, keys) = ("ann".to_owned(), home.policy(vec![file]));
+    let certificates = CertificatePolicy {
+        user: user.clone(),
+        authorities: None,
+        principals: None,
+        algorithms: Vec::new(),
+        strictness: Strictness::Any,
+        uid: home.uid(),
+        home: home.0.clone(),
+        zone: Zone::utc(),
+    };
+    let mut policy = ServerAuthPolicy { user, keys, certificates, passwords: None };
     let ok = |policy: &ServerAuthPolicy, question| {
         matches!(policy.decide(question, PEER).answer, AuthAnswer::Accept)
     };

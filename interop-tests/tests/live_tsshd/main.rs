@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod certificates;
 mod command_line;
 mod configuration;
 mod embedded;

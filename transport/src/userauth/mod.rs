@@ -26,7 +26,7 @@ mod signature;
 pub use client::ClientAuth;
 pub use server::{ServerAuth, ServerAuthConfig};
 
-use crate::key::PublicKey;
+use crate::key::{Certificate, PublicKey};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -52,9 +52,9 @@ impl UserAuthenticated {
         &self.user
     }
 
-    /// On a server: the public key blobs whose signatures were verified and accepted on the way
-    /// to SUCCESS, in that order; empty when no key took part. This, and not a key that was only
-    /// asked about, is who the client is. On a client: empty.
+    /// On a server: the blobs of keys and certificates whose signatures were verified and accepted
+    /// on the way to SUCCESS, in that order; empty when no key took part. This, and not a key that
+    /// was only asked about, is who the client is. On a client: empty.
     #[must_use]
     pub fn keys(&self) -> &[Vec<u8>] {
         &self.keys
@@ -151,9 +151,12 @@ pub enum AuthQuestion {
         user: String,
         /// The signature algorithm named in the request.
         algorithm: String,
-        /// The key.
+        /// The key; that of the certificate where there is one.
         key: Box<PublicKey>,
-        /// The same key as it came.
+        /// The certificate of the key, signed by the authority that it names: whether that one
+        /// is to be trusted, and with what, is part of the question.
+        certificate: Option<Box<Certificate>>,
+        /// The key or certificate as it came.
         blob: Vec<u8>,
         /// False for a mere question whether the key would do.
         signed: bool,

@@ -99,6 +99,7 @@ const VALUES: &[Keyword] = &[
         once(&mut o.authentication_methods, || MethodLists::parse(a.words))
     }),
     value("AuthorizedKeysFile", |o, a| once(&mut o.authorized_keys_file, || Ok(a.words.to_vec()))),
+    value("AuthorizedPrincipalsFile", |o, a| first(&mut o.authorized_principals_file, a, path)),
     value("Banner", |o, a| first(&mut o.banner, a, path)),
     value("CASignatureAlgorithms", |o, a| {
         list(&mut o.ca_signature_algorithms, a, List::Key, "Bad key types")
@@ -170,6 +171,7 @@ const VALUES: &[Keyword] = &[
     global("Subsystem", subsystem),
     global("SyslogFacility", |o, a| first(&mut o.syslog_facility, a, facility)),
     global("TCPKeepAlive", |o, a| first(&mut o.tcp_keep_alive, a, flag)),
+    value("TrustedUserCAKeys", |o, a| first(&mut o.trusted_user_ca_keys, a, path)),
     global("VersionAddendum", |o, a| once(&mut o.version_addendum, || Ok(a.rest.to_owned()))),
     value("X11DisplayOffset", |o, a| first(&mut o.x11_display_offset, a, number)),
     value("X11Forwarding", |o, a| first(&mut o.x11_forwarding, a, flag)),
@@ -186,14 +188,12 @@ pub(super) const FIXED: &[Keyword] = &[
     // Who may log in, and as what: nothing of it may be passed over.
     fixed("AuthorizedPrincipalsCommand", Shape::Own, "none", Scope::All),
     fixed("AuthorizedPrincipalsCommandUser", Shape::Any, "none", Scope::All),
-    fixed("AuthorizedPrincipalsFile", Shape::Own, "none", Scope::All),
     fixed("ChrootDirectory", Shape::Own, "none", Scope::All),
     fixed("GSSAPIAuthentication", Shape::Own, "no", Scope::All),
     fixed("HostbasedAuthentication", Shape::Own, "no", Scope::All),
     fixed("HostKeyAgent", Shape::Own, "none", Scope::Global),
     fixed("KerberosAuthentication", Shape::Own, "no", Scope::All),
     fixed("PermitEmptyPasswords", Shape::Own, "no", Scope::All),
-    fixed("TrustedUserCAKeys", Shape::Own, "none", Scope::All),
     // What would be done, or closed, in ways that are not built.
     fixed("ExposeAuthInfo", Shape::Own, "no", Scope::All),
     fixed("FingerprintHash", Shape::Own, "SHA256", Scope::Global),

@@ -130,6 +130,8 @@ pub struct Options {
     pub allow_groups: List<String>,
     pub deny_groups: List<String>,
     pub authorized_keys_command: Option<String>,
+    pub authorized_principals_file: Option<String>,
+    pub trusted_user_ca_keys: Option<String>,
     pub authorized_keys_command_user: Option<String>,
     pub accept_env: List<String>,
     pub set_env: Option<Vec<(String, String)>>,

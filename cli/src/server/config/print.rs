@@ -87,6 +87,9 @@ impl Settings {
             },
         )?;
         line("strictmodes", &flag(self.strict_modes))?;
+        line("trustedusercakeys", &path(self.trusted_user_ca_keys.as_ref()))?;
+        let principals = or_none(self.authorized_principals_file.as_ref());
+        line("authorizedprincipalsfile", &principals)?;
         line("revokedkeys", &path(self.revoked_keys.as_ref()))?;
         line("maxauthtries", &self.max_auth_tries)?;
         line("logingracetime", &seconds(self.login_grace_time))?;

@@ -92,6 +92,9 @@ pub struct Settings {
     pub ca_signature_algorithms: Vec<String>,
     pub required_rsa_size: u32,
     pub revoked_keys: Option<PathBuf>,
+    pub trusted_user_ca_keys: Option<PathBuf>,
+    /// A pattern with `%h`, `%u`, `%U` and `%%`.
+    pub authorized_principals_file: Option<String>,
     pub rekey: RekeyLimits,
     pub log_level: Level,
     pub syslog_facility: Facility,
@@ -112,7 +115,6 @@ impl Settings {
         let (access, stream_local_bind) = (access(&mut options), stream_local_bind(&options));
         let keys = options.authorized_keys_file.unwrap_or_else(|| owned(AUTHORIZED_KEYS));
         let named = !options.host_keys.is_empty();
-        let unless_none = |text: Option<String>| text.filter(|t| !t.eq_ignore_ascii_case("none"));
         let command = unless_none(options.authorized_keys_command.take());
         if command.is_some() && options.authorized_keys_command_user.is_none() {
             return Err(Fatal::new("AuthorizedKeysCommand set without AuthorizedKeysCommandUser"));
@@ -166,6 +168,8 @@ impl Settings {
             pubkey_accepted_algorithms: accepted,
             ca_signature_algorithms: ca,
             required_rsa_size: options.required_rsa_size.unwrap_or(RSA_BITS_MIN),
+            trusted_user_ca_keys: unless_none(options.trusted_user_ca_keys).map(PathBuf::from),
+            authorized_principals_file: unless_none(options.authorized_principals_file),
             revoked_keys: unless_none(options.revoked_keys).map(PathBuf::from),
             rekey: rekey_limits(options.rekey_limit.unwrap_or_default()),
             log_level: options.log_level.unwrap_or(Level::Info),
@@ -254,30 +258,7 @@ impl Settings {
     /// # Errors
     /// Another `%` token, in sshd's words.
     pub fn authorized_keys(&self, account: &Account) -> Result<Vec<PathBuf>> {
-        let expand = |pattern: &String| {
-            let mut path = String::new();
-            let mut chars = pattern.chars();
-            while let Some(c) = chars.next() {
-                match (c, chars.clone().next()) {
-                    ('%', Some('%')) => path.push('%'),
-                    ('%', Some('h')) => path.push_str(&account.home.to_string_lossy()),
-                    ('%', Some('u')) => path.push_str(&account.name),
-                    ('%', Some('U')) => path.push_str(&account.uid.to_string()),
-                    ('%', other) => {
-                        let other = other.map(String::from).unwrap_or_default();
-                        return Err(Fatal::new(format!(
-                            "vdollar_percent_expand: unknown key %{other}"
-                        )));
-                    }
-                    (c, _) => {
-                        path.push(c);
-                        continue;
-                    }
-                }
-                chars.next();
-            }
-            Ok(account.home.join(path))
-        };
+        let expand = |pattern: &String| account.expand_pattern(pattern);
         self.authorized_keys_file.iter().map(expand).collect()
     }
 }
@@ -301,13 +282,17 @@ fn stream_local_bind(options: &Options) -> StreamLocalBind {
 
 /// What keys of users may sign with, and what authorities may.
 fn key_algorithms(options: &Options) -> Result<(Vec<String>, Vec<String>)> {
-    let all = algorithms::plain_key_algorithms();
+    let (all, plain) = (owned(algorithms::KEY_ALGORITHMS), algorithms::plain_key_algorithms());
     let (keys, authorities) =
         (options.pubkey_accepted_algorithms.as_deref(), options.ca_signature_algorithms.as_deref());
     Ok((
-        assemble("PubkeyAcceptedAlgorithms", List::Key, keys, all.clone())?,
-        assemble("CASignatureAlgorithms", List::Key, authorities, all)?,
+        assemble("PubkeyAcceptedAlgorithms", List::Key, keys, all)?,
+        assemble("CASignatureAlgorithms", List::Key, authorities, plain)?,
     ))
+}
+
+fn unless_none(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.eq_ignore_ascii_case("none"))
 }
 
 fn owned(names: &[&str]) -> Vec<String> {

@@ -137,7 +137,8 @@ fn algorithms_are_edited_and_must_be_known() {
     assert_eq!(s.algorithms.cipher, ["chacha20-poly1305@openssh.com"]);
     assert_eq!(s.algorithms.mac[0], "hmac-sha2-512");
     assert_eq!(s.algorithms.kex.last().unwrap(), "ecdh-sha2-nistp256");
-    assert_eq!(s.pubkey_accepted_algorithms, algorithms::plain_key_algorithms());
+    assert_eq!(s.pubkey_accepted_algorithms, algorithms::KEY_ALGORITHMS);
+    assert_eq!(s.ca_signature_algorithms, algorithms::plain_key_algorithms());
     let s = settings(&["PubkeyAcceptedAlgorithms ssh-ed25519", "Compression no"]);
     assert_eq!((s.pubkey_accepted_algorithms.len(), s.algorithms.compression.len()), (1, 1));
     assert!(complaint("Ciphers nope").ends_with("Bad SSH2 cipher spec 'nope'."));

@@ -2,6 +2,7 @@
 
 use super::super::Method;
 use crate::error::{Error, Result};
+use crate::key::PublicKey;
 use crate::limits::{PARTIAL_SUCCESSES_MAX, USER_NAME_BYTES_MAX};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -16,8 +17,10 @@ pub(super) struct Claim {
     pub(super) methods: String,
     /// At most `PARTIAL_SUCCESSES_MAX` and the last.
     pub(super) completed: Vec<Method>,
-    /// Keys of completed `publickey` requests; as bounded as `completed`.
+    /// What completed `publickey` requests came with; as bounded as `completed`.
     pub(super) keys: Vec<Vec<u8>>,
+    /// The keys themselves, taken out of certificates.
+    pub(super) used: Vec<PublicKey>,
 }
 
 impl Claim {
@@ -36,6 +39,7 @@ impl Claim {
                 methods: methods.to_string(),
                 completed: Vec::new(),
                 keys: Vec::new(),
+                used: Vec::new(),
             };
         }
         Ok(())
@@ -51,9 +55,12 @@ impl Claim {
     }
 
     /// Notes a method as completed, with the key if there was one.
-    pub(super) fn complete(&mut self, method: Method, key: Option<Vec<u8>>) {
+    pub(super) fn complete(&mut self, method: Method, key: Option<(Vec<u8>, PublicKey)>) {
         self.completed.push(method);
-        self.keys.extend(key);
+        if let Some((blob, key)) = key {
+            self.keys.push(blob);
+            self.used.push(key);
+        }
     }
 }
 

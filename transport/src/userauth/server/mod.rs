@@ -10,7 +10,7 @@ use super::service;
 use super::signature::{HOST_BOUND, Signed};
 use super::{AuthAnswer, AuthEvent, AuthQuestion, CONNECTION_SERVICE, Method, Prompt};
 use crate::error::{Error, Result};
-use crate::key::PublicKey;
+use crate::key::{Certificate, PublicKey, is_certificate_algorithm, signature_name};
 use crate::limits::{
     AUTH_FAILURES_MAX, AUTH_REQUESTS_MAX, PROMPT_ROUNDS_MAX, PROMPTS_MAX, USER_NAME_BYTES_MAX,
 };
@@ -93,6 +93,32 @@ pub struct ServerAuth {
 struct OfferedKey {
     algorithm: String,
     blob: Vec<u8>,
+    key: PublicKey,
+}
+
+/// What a request names: a key, or a certificate and the key in it.
+struct Presented {
+    key: Box<PublicKey>,
+    certificate: Option<Box<Certificate>>,
+}
+
+impl Presented {
+    fn read(algorithm: &str, blob: &[u8]) -> core::result::Result<Self, &'static str> {
+        let foreign = Err("the signature algorithm does not belong to the key");
+        if is_certificate_algorithm(algorithm) {
+            let certificate = Certificate::from_blob(blob).map_err(|_| "not a certificate")?;
+            if !certificate.algorithms().any(|own| own == algorithm) {
+                return foreign;
+            }
+            let key = Box::new(certificate.key().clone());
+            return Ok(Self { key, certificate: Some(Box::new(certificate)) });
+        }
+        let key = PublicKey::from_blob(blob).map_err(|_| "not a key")?;
+        if !key.signature_algorithms().contains(&algorithm) {
+            return foreign;
+        }
+        Ok(Self { key: Box::new(key), certificate: None })
+    }
 }
 
 impl ServerAuth {
@@ -283,17 +309,9 @@ impl ServerAuth {
             }
             Fields::None => Err("none is not accepted"),
             Fields::PublicKey { algorithm, blob, signature } => {
-                self.read_key(request, algorithm, blob, signature).map(|(algorithm, key)| {
-                    let signed = signature.is_some();
-                    let event = if signed { Event::RecvSigned } else { Event::RecvProbe };
-                    let blob = blob.to_vec();
-                    self.key =
-                        Some(OfferedKey { algorithm: algorithm.clone(), blob: blob.clone() });
-                    (
-                        event,
-                        AuthQuestion::CheckKey { user, algorithm, key, blob, signed, completed },
-                    )
-                })
+                let presented = self.read_key(request, algorithm, blob, signature);
+                let ask = |(algorithm, read)| self.ask_about(algorithm, read, blob, signature);
+                presented.map(ask)
             }
             Fields::Password { password, new_password } => match (text(password), new_password) {
                 (Some(password), None) => Ok((None, password)),
@@ -314,6 +332,31 @@ impl ServerAuth {
         })
     }
 
+    /// Remembers a key, and asks whether it may log in.
+    fn ask_about(
+        &mut self,
+        algorithm: String,
+        presented: Presented,
+        blob: &[u8],
+        signature: Option<&[u8]>,
+    ) -> (Event, AuthQuestion) {
+        let Presented { key, certificate } = presented;
+        let (offered, own) = ((*key).clone(), algorithm.clone());
+        self.key = Some(OfferedKey { algorithm: own, blob: blob.to_vec(), key: offered });
+        let signed = signature.is_some();
+        let event = if signed { Event::RecvSigned } else { Event::RecvProbe };
+        let question = AuthQuestion::CheckKey {
+            user: self.claim.user.clone(),
+            algorithm,
+            key,
+            certificate,
+            blob: blob.to_vec(),
+            signed,
+            completed: self.claim.completed.clone(),
+        };
+        (event, question)
+    }
+
     /// Our host key, where the request is of the method that is bound to it.
     fn bound_to(&self, request: &UserauthRequest<'_>) -> Option<&[u8]> {
         self.host_key.as_deref().filter(|_| request.method_name == HOST_BOUND.as_bytes())
@@ -326,18 +369,16 @@ impl ServerAuth {
         algorithm: &[u8],
         blob: &[u8],
         signature: Option<&[u8]>,
-    ) -> core::result::Result<(String, Box<PublicKey>), &'static str> {
+    ) -> core::result::Result<(String, Presented), &'static str> {
         // "If the server does not support some algorithm, it MUST simply reject the request."
         // RFC 4252 section 7
         let accepted = &self.config.signature_algorithms;
         let Some(name) = accepted.iter().find(|name| name.as_bytes() == algorithm) else {
             return Err("the signature algorithm is not accepted");
         };
-        let key = PublicKey::from_blob(blob).map_err(|_| "not a key")?;
-        if !key.signature_algorithms().contains(&name.as_str()) {
-            return Err("the signature algorithm does not belong to the key");
-        }
-        if self.claim.keys.iter().any(|used| used == blob) {
+        let presented = Presented::read(name, blob)?;
+        // A certificate does not make a second key of the one in it.
+        if self.claim.used.contains(&presented.key) {
             return Err("the key was used before");
         }
         if let Some(signature) = signature {
@@ -350,13 +391,14 @@ impl ServerAuth {
                 host_key: self.bound_to(request),
             };
             // "it MUST check whether the signature is correct" RFC 4252 section 7
-            key.verify(name, &signed.data(), signature).map_err(|_| "bad signature")?;
+            let (key, by) = (&presented.key, signature_name(name));
+            key.verify(by, &signed.data(), signature).map_err(|_| "bad signature")?;
             // A token that signs without a human is a key that malware can use.
             if crate::key::sk_use(signature).is_some_and(|said| !said.present) {
                 return Err("the token signed without a touch");
             }
         }
-        Ok((name.clone(), Box::new(key)))
+        Ok((name.clone(), presented))
     }
 
     fn recv_responses(
@@ -389,7 +431,7 @@ impl ServerAuth {
 
     fn accept(&mut self, sink: &mut impl PayloadSink) -> Result<Option<AuthEvent>> {
         self.step_local(Event::Accept)?;
-        self.claim.complete(self.method, self.key.take().map(|key| key.blob));
+        self.claim.complete(self.method, self.key.take().map(|key| (key.blob, key.key)));
         // "When the server accepts authentication, it MUST respond with the following"
         // RFC 4252 section 5.1
         // "SSH_MSG_USERAUTH_SUCCESS MUST be sent only once." RFC 4252 section 5.1
@@ -403,7 +445,7 @@ impl ServerAuth {
         if self.claim.is_full() {
             return Err(Error::LimitReached("partial successes"));
         }
-        self.claim.complete(self.method, self.key.take().map(|key| key.blob));
+        self.claim.complete(self.method, self.key.take().map(|key| (key.blob, key.key)));
         self.claim.methods = continuing(methods);
         // "The value of 'partial success' MUST be TRUE if the authentication request to which
         // this is a response was successful." RFC 4252 section 5.1

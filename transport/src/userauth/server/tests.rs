@@ -1,3 +1,5 @@
+mod certificates;
+
 use super::*;
 use crate::entropy::{Entropy, Purpose};
 use crate::key::PrivateKey;
