@@ -85,6 +85,14 @@ fn lines(
             Error::PeerIncompatible { .. } => {
                 vec![format!("Unable to negotiate with {peer}: {error}")]
             }
+            // Scripts look for both of ssh's lines about what was changed on the way.
+            Error::MacIncorrect | Error::PacketLength(_) => vec![
+                error.to_string(),
+                format!(
+                    "ssh_dispatch_run_fatal: Connection to {peer}: \
+                     message authentication code incorrect"
+                ),
+            ],
             error => vec![format!("Connection to {peer}: {error}")],
         },
         Ended::Socket(words) if words.starts_with("Connection reset") => {

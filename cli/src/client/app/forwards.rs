@@ -134,6 +134,7 @@ impl Client {
     ) {
         self.tell_faults(faults, false);
         if self.half_is_failure(faults) && self.forwards_pending > 0 {
+            self.forwards.remove(&id);
             control.cancel(id);
             return self.listen_failed(&[], "a listening side stands on one address only", control);
         }
