@@ -106,11 +106,17 @@ pub fn local(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Com
 /// `RemoteForward`, in two words, in the one of the older ssh2, or without a target: SOCKS.
 pub fn remote(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complaint> {
     let listen = argument(words)?;
-    let spec = match words.pop_front() {
-        Some(target) => format!("{listen}:{target}"),
-        None => listen,
+    let (spec, fixed) = match words.pop_front() {
+        // What `-G` prints for a SOCKS proxy; ssh does not read its own word.
+        Some(target) if target == "[socks]:0" => (listen, false),
+        Some(target) => (format!("{listen}:{target}"), true),
+        None => (listen, false),
     };
     let forward = crate::forwards::remote(&spec).map_err(|fault| bad(&fault))?;
+    // `port host` looks like a bind address and a port.
+    if fixed && forward.target.is_none() {
+        return Err("Bad forwarding specification.".to_owned());
+    }
     if active {
         keep(&mut o.remote_forward, forward);
     }
