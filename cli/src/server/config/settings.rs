@@ -113,12 +113,9 @@ impl Settings {
         let algorithms = offered(&options, has_aes)?;
         let (accepted, ca) = key_algorithms(&options)?;
         let (access, stream_local_bind) = (access(&mut options), stream_local_bind(&options));
+        let command = key_command(&mut options)?;
         let keys = options.authorized_keys_file.unwrap_or_else(|| owned(AUTHORIZED_KEYS));
         let named = !options.host_keys.is_empty();
-        let command = unless_none(options.authorized_keys_command.take());
-        if command.is_some() && options.authorized_keys_command_user.is_none() {
-            return Err(Fatal::new("AuthorizedKeysCommand set without AuthorizedKeysCommandUser"));
-        }
         Ok(Self {
             address_family: options.address_family.unwrap_or(Family::Any),
             ports: if options.ports.is_empty() { vec![PORT] } else { options.ports },
@@ -289,6 +286,14 @@ fn key_algorithms(options: &Options) -> Result<(Vec<String>, Vec<String>)> {
         assemble("PubkeyAcceptedAlgorithms", List::Key, keys, all)?,
         assemble("CASignatureAlgorithms", List::Key, authorities, plain)?,
     ))
+}
+
+fn key_command(options: &mut Options) -> Result<Option<String>> {
+    let command = unless_none(options.authorized_keys_command.take());
+    if command.is_some() && options.authorized_keys_command_user.is_none() {
+        return Err(Fatal::new("AuthorizedKeysCommand set without AuthorizedKeysCommandUser"));
+    }
+    Ok(command)
 }
 
 fn unless_none(text: Option<String>) -> Option<String> {
