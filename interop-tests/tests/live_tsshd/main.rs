@@ -16,6 +16,7 @@ mod host_keys;
 mod limits;
 mod login;
 mod methods;
+mod permits;
 mod revoked;
 mod sessions;
 mod support;
