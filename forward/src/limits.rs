@@ -18,6 +18,10 @@ pub const SMALL_DELIVERY_BYTES: usize = 4096;
 /// Connections being made at a time; further ones wait in the order of their requests, so a burst
 /// of a thousand is served and a flood cannot take every descriptor.
 pub const DIALS_MAX: usize = 1024;
+/// Connections that wait to be made, past which SOCKS clients at the far side get no more: as many
+/// as there may be channels. Theirs can be gone while a dial of theirs has yet to end, so that
+/// coming and going would grow the line for ever.
+pub const DIALS_WAITING_MAX: usize = 8192;
 /// Addresses of one name that are tried: a resolver's answer must not decide how long we try.
 pub const DIAL_ADDRESSES_MAX: usize = 16;
 /// Connections not yet accepted by us that the kernel holds for one listener; the kernel lowers
@@ -28,6 +32,16 @@ pub const LISTEN_BACKLOG: u32 = 1024;
 pub const FREE_PORT_TRIES: usize = 8;
 /// The same as [`LISTEN_BACKLOG`], in the type of the call for Unix sockets.
 pub const LISTEN_BACKLOG_UNIX: i32 = 1024;
+/// A host or an address that a peer names: no name of the DNS is longer, and SOCKS cannot say
+/// more. A packet could hold a thousand times as much, once for each channel that waits.
+pub const HOST_BYTES_MAX: usize = 255;
+/// A path that a peer names: what the address of a Unix socket holds on Linux, 108 with its zero.
+pub const SOCKET_PATH_BYTES_MAX: usize = 107;
+/// Requests of a peer's about forwards that want no reply and wait behind one that is being
+/// decided: nobody sends such a thing, and whoever does gets no more.
+pub const UNREPLIED_MAX: usize = 64;
+/// User name of SOCKS 4, which nobody reads: it ends with a zero byte that may not come.
+pub const SOCKS_USER_BYTES_MAX: usize = 255;
 /// Clients of our SOCKS listeners that have not said yet what they want: each holds a descriptor
 /// and no channel. A further one is turned away.
 pub const NEGOTIATIONS_MAX: usize = 1024;

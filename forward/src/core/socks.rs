@@ -5,12 +5,8 @@
 //! authentication) and one command (CONNECT): the proxy listens where its user said, and a
 //! channel carries one stream. Names are passed on as they are: the far side resolves them.
 
+use crate::limits::{HOST_BYTES_MAX, SOCKS_USER_BYTES_MAX};
 use std::net::{Ipv4Addr, Ipv6Addr};
-
-/// Longest user name of SOCKS 4, which nobody reads: it ends with a zero byte that may not come.
-pub const USER_BYTES_MAX: usize = 255;
-/// Longest host name of SOCKS 4a, which ends with a zero byte too. SOCKS 5 cannot say more.
-pub const HOST_BYTES_MAX: usize = 255;
 
 /// Which protocol the client speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,11 +124,14 @@ pub struct Negotiation {
     held: Vec<u8>,
     port: u16,
     address: [u8; 4],
+    /// The command is CONNECT. Another one is refused once the whole request has come: a socket
+    /// that closes upon unread bytes resets, and the answer would be lost on the way.
+    connect: bool,
 }
 
 impl Default for Negotiation {
     fn default() -> Self {
-        Self { state: State::Version, held: Vec::new(), port: 0, address: [0; 4] }
+        Self { state: State::Version, held: Vec::new(), port: 0, address: [0; 4], connect: true }
     }
 }
 
@@ -202,6 +201,13 @@ impl Negotiation {
 
     fn request(&mut self, version: Version, host: String, port: u16) -> Step {
         self.go(State::Over);
+        if !self.connect {
+            let answer = match version {
+                Version::Four => REFUSED_4.to_vec(),
+                Version::Five => reply_5(7),
+            };
+            return Step::Refuse(answer);
+        }
         let odd = host.is_empty() || host.bytes().any(|b| b == 0 || b.is_ascii_control());
         let request = Request { version, host, port };
         if odd || port == 0 {
@@ -219,9 +225,7 @@ impl Negotiation {
             (State::Fixed4, [command, p1, p2, a, b, c, d]) => {
                 self.port = u16::from_be_bytes([*p1, *p2]);
                 self.address = [*a, *b, *c, *d];
-                if *command != 1 {
-                    return self.refuse(REFUSED_4.to_vec());
-                }
+                self.connect = *command == 1;
                 self.go(State::User4)
             }
             (State::Methods5Count, [0]) => self.refuse(vec![5, 0xff]),
@@ -233,13 +237,16 @@ impl Negotiation {
                 self.go(State::Head5);
                 Step::Say(vec![5, 0])
             }
-            (State::Head5, [5, 1, _, kind]) => match kind {
-                1 => self.go(State::Address5(Kind5::V4)),
-                3 => self.go(State::NameLength5),
-                4 => self.go(State::Address5(Kind5::V6)),
-                _ => self.refuse(reply_5(8)),
-            },
-            (State::Head5, [5, _, _, _]) => self.refuse(reply_5(7)),
+            (State::Head5, [5, command, _, kind]) => {
+                self.connect = *command == 1;
+                match kind {
+                    1 => self.go(State::Address5(Kind5::V4)),
+                    3 => self.go(State::NameLength5),
+                    4 => self.go(State::Address5(Kind5::V6)),
+                    _ if self.connect => self.refuse(reply_5(8)),
+                    _ => self.refuse(reply_5(7)),
+                }
+            }
             (State::NameLength5, [n]) if *n > 0 => {
                 self.go(State::Address5(Kind5::Name(usize::from(*n))))
             }
@@ -266,7 +273,7 @@ impl Negotiation {
     fn text4(&mut self) -> Step {
         let user = self.state == State::User4;
         if self.held.last() != Some(&0) {
-            let max = if user { USER_BYTES_MAX } else { HOST_BYTES_MAX };
+            let max = if user { SOCKS_USER_BYTES_MAX } else { HOST_BYTES_MAX };
             if self.held.len() > max {
                 return self.refuse(REFUSED_4.to_vec());
             }

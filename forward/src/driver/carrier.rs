@@ -242,6 +242,9 @@ impl Carrier {
             }
             ChannelEvent::Eof { channel } => {
                 self.step(channel, PumpEvent::PeerEof);
+                if self.slot(channel).is_some_and(|slot| slot.negotiating) {
+                    self.mark_dirty(channel);
+                }
                 self.check_drained(channel);
             }
             ChannelEvent::Closed { channel } => {

@@ -5,7 +5,7 @@ use crate::core::socks::{Negotiation, Request, Step};
 use crate::driver::listen::Stream;
 use crate::driver::ready::{ReadyList, Token};
 use crate::driver::text::error_text;
-use crate::limits::{DIAL_ADDRESSES_MAX, SOCKS_PATIENCE};
+use crate::limits::{DIAL_ADDRESSES_MAX, DIALS_WAITING_MAX, SOCKS_PATIENCE};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
@@ -48,7 +48,8 @@ pub(crate) enum Job {
 type Running = (Pin<Box<dyn Future<Output = Outcome> + Send>>, Waker);
 
 /// A table of jobs. What waits is bounded by the channels, listeners and requests that may exist:
-/// each job belongs to one of them.
+/// each job belongs to one of them, but for those of SOCKS clients that left their channels, which
+/// [`Jobs::is_swamped`] bounds.
 pub(crate) struct Jobs {
     token: fn(usize) -> Token,
     max: usize,
@@ -68,6 +69,11 @@ impl Jobs {
     /// Whether a job would have to wait.
     pub(crate) fn is_full(&self) -> bool {
         self.free.is_empty() && self.running.len() >= self.max
+    }
+
+    /// Whether so many wait in line that only clients who come and go can have asked for them.
+    pub(crate) fn is_swamped(&self) -> bool {
+        self.waiting.len() >= DIALS_WAITING_MAX
     }
 
     /// Starts a job, or puts it in line.

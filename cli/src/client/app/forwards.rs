@@ -57,7 +57,9 @@ impl Client {
 
     fn cancelled(&mut self, id: ForwardId, ok: bool) {
         if !ok {
-            return log::error("cancel: the server does not end the forward");
+            self.forwards.remove(&id);
+            let words = "cancel: the server knows of no such forward; its connections are refused";
+            return log::error(words);
         }
         if let Some(forward) = self.forwards.remove(&id) {
             log::debug1(format_args!("{} is cancelled", shown(&forward)));
@@ -68,12 +70,14 @@ impl Client {
     /// The server opened what nobody asked for: refused already. Each kind is told of once, so
     /// that no server fills the terminal with warnings.
     fn warn_unsolicited(&mut self, kind: &str) {
-        if self.warned_kinds.iter().any(|warned| warned == kind) {
+        // The type alone: ports and paths there are without end.
+        let name = kind.split(' ').next().unwrap_or(kind);
+        if self.warned_kinds.iter().any(|warned| warned == name) {
             log::debug1(format_args!("refused once more: a channel of type {kind}"));
             return;
         }
-        self.warned_kinds.push(kind.to_owned());
-        let what = match kind {
+        self.warned_kinds.push(name.to_owned());
+        let what = match name {
             "x11" => "X11 forwarding",
             "auth-agent@openssh.com" => "agent forwarding",
             _ => {
@@ -142,10 +146,13 @@ impl Client {
             let (ip, port) = (address.ip(), address.port());
             log::debug1(format_args!("Local forwarding listening on {ip} port {port}."));
         }
-        if let Some(open) = addresses.iter().find(|address| address.ip().is_unspecified()) {
-            let port = open.port();
+        let open = addresses.iter().filter(|address| address.ip().is_unspecified());
+        let open: Vec<_> = open.map(|a| format!("{} port {}", a.ip(), a.port())).collect();
+        if !open.is_empty() {
+            let open = open.join(" and ");
             log::info(format_args!(
-                "Warning: forwarded port {port} is open to every host that reaches this one."
+                "Warning: forwarding listens on {open}: every host that can reach this one can use \
+                 it."
             ));
         }
         let port = addresses.first().map(SocketAddr::port);
@@ -154,6 +161,17 @@ impl Client {
     }
 
     fn remote_listening(&mut self, id: ForwardId, port: Option<u16>, control: &mut Control<'_>) {
+        let bind = self.forwards.get(&id).and_then(|forward| match forward.listen() {
+            Listen::Tcp { bind, .. } => bind.as_deref(),
+            Listen::Unix(_) => None,
+        });
+        if let (Some(bind @ ("" | "*" | "0.0.0.0" | "::")), Some(port)) = (bind, port) {
+            let bind = if bind.is_empty() { "*" } else { bind };
+            log::info(format_args!(
+                "Warning: the server was asked to listen on {bind} port {port}: every host that \
+                 can reach it can use the forwarding, if the server's GatewayPorts allow it."
+            ));
+        }
         self.stands(id, port);
         self.forward_reported(control);
     }

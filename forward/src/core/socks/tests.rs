@@ -1,6 +1,7 @@
 //! Every form, every split, every refusal.
 
-use super::{Failure, HOST_BYTES_MAX, Negotiation, Request, Step, USER_BYTES_MAX, Version};
+use super::{Failure, Negotiation, Request, Step, Version};
+use crate::limits::{HOST_BYTES_MAX, SOCKS_USER_BYTES_MAX as USER_BYTES_MAX};
 
 /// Runs a whole negotiation with pieces of at most `piece` bytes: what was said, how it ended,
 /// and what was left over.
@@ -102,9 +103,11 @@ fn what_there_is_not_is_refused_in_the_words_of_the_protocol() {
         // Password only, and no method at all.
         (b"\x05\x01\x02".to_vec(), vec![5, 0xff]),
         (b"\x05\x00".to_vec(), vec![5, 0xff]),
-        // BIND, UDP ASSOCIATE, an unknown address type, no name, a name with a zero in it.
-        (b"\x05\x01\x00\x05\x02\x00\x01".to_vec(), reply5(7)),
-        (b"\x05\x01\x00\x05\x03\x00\x01".to_vec(), reply5(7)),
+        // BIND, UDP ASSOCIATE, heard to their ends; an unknown address type, no name, a name with
+        // a zero in it.
+        (b"\x05\x01\x00\x05\x02\x00\x01\x7f\x00\x00\x01\x00\x50".to_vec(), reply5(7)),
+        (b"\x05\x01\x00\x05\x03\x00\x01\x00\x00\x00\x00\x00\x00".to_vec(), reply5(7)),
+        (b"\x05\x01\x00\x05\x03\x00\x02".to_vec(), reply5(7)),
         (b"\x05\x01\x00\x05\x01\x00\x02".to_vec(), reply5(8)),
         (b"\x05\x01\x00\x05\x01\x00\x03\x00".to_vec(), reply5(1)),
         (name("a\0b"), reply5(1)),
@@ -115,8 +118,9 @@ fn what_there_is_not_is_refused_in_the_words_of_the_protocol() {
     ];
     for (input, answer) in cases {
         for piece in [1, 3, usize::MAX] {
-            let (_, end, _) = run(&input, piece);
+            let (_, end, left) = run(&input, piece);
             assert_eq!(end, Step::Refuse(answer.clone()), "{input:?} in pieces of {piece}");
+            assert_eq!(left, 0, "what is left unread turns the answer into a reset");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `-L` and `-D`: connections accepted here are opened as channels to there.
 
 use super::put;
-use crate::core::address::{DynamicForward, Listen, LocalForward, RemoteForward, Target};
+use crate::core::address::{Direction, DynamicForward, Listen, LocalForward, Target};
 use crate::core::local::{Bind, BindFault, cannot_listen, cannot_listen_unix, cannot_resolve};
 use crate::core::policy::StreamLocalBind;
 use crate::core::pump::{Kind, Pump};
@@ -152,9 +152,8 @@ impl Carrier {
     /// `false` where there is no such forward.
     pub(crate) fn cancel(&mut self, forward: ForwardId) -> bool {
         let Some(Some(ours)) = self.forwards.ours.get(forward.0) else { return false };
-        if let Forward::Remote(remote) = &ours.forward {
-            let remote: RemoteForward = remote.clone();
-            self.cancel_remote(forward, &remote);
+        if ours.forward.direction() == Direction::Remote {
+            self.cancel_remote(forward);
             return true;
         }
         self.forwards.stop(Purpose::Ours(forward.0));

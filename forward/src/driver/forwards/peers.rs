@@ -1,7 +1,7 @@
 //! The peer's `-R`: a server listens for its client, and opens a channel for what it accepts.
 
 use super::ours::originator_fields;
-use super::serve::sane;
+use super::serve::{sane_host, sane_path};
 use crate::core::local::{BindCause, BindFault};
 use crate::core::pump::{Kind, Pump};
 use crate::core::remote::{overridden, server_bind};
@@ -10,7 +10,7 @@ use crate::driver::dial::{Asker, Job};
 use crate::driver::event::AppEvent;
 use crate::driver::listen::{Listener, Purpose, Stream, bind_all, bind_unix};
 use crate::driver::slot::{Owner, Slot};
-use crate::limits::LISTENERS_MAX;
+use crate::limits::{HOST_BYTES_MAX, LISTENERS_MAX, SOCKET_PATH_BYTES_MAX, UNREPLIED_MAX};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use tssh_connection::{GlobalRequest, OpenKind};
@@ -39,10 +39,6 @@ pub(crate) struct Peers {
     resolving: bool,
 }
 
-/// Requests that want no reply and wait for one that is being decided: nobody sends such a thing,
-/// and whoever does gets no more.
-const UNREPLIED_MAX: usize = 64;
-
 impl Peers {
     fn place(&self, asked: &Asked) -> Option<usize> {
         self.places.iter().position(|place| place.as_ref() == Some(asked))
@@ -57,6 +53,8 @@ impl Carrier {
         if !want_reply && waiting.len() >= UNREPLIED_MAX {
             return;
         }
+        // What nobody can listen on must not wait in memory either.
+        let request = if fits(&request) { request } else { unfit() };
         waiting.push_back(Waiting { request, want_reply });
         self.decide_requests();
     }
@@ -97,7 +95,7 @@ impl Carrier {
         let what = format!("{address} port {port}");
         // A port beyond 65535 must not become another one by being cut.
         let Ok(port) = u16::try_from(port) else { return self.refused(what, "no such port") };
-        let sane = address.is_empty() || sane(address);
+        let sane = address.is_empty() || sane_host(address);
         if !sane || !self.policy.permits_listen(address, port) {
             return self.refused(what, "administratively prohibited");
         }
@@ -178,7 +176,7 @@ impl Carrier {
 
     fn listen_unix(&mut self, path: String) {
         let what = format!("path {path}");
-        if !self.policy.streamlocal_remote || !sane(&path) {
+        if !self.policy.streamlocal_remote || !sane_path(&path) {
             return self.refused(what, "administratively prohibited");
         }
         let socket = match bind_unix(&path, self.policy.stream_local_bind) {
@@ -236,4 +234,19 @@ impl Carrier {
             }
         }
     }
+}
+
+fn fits(request: &GlobalRequest) -> bool {
+    match request {
+        GlobalRequest::TcpipForward { address, .. }
+        | GlobalRequest::CancelTcpipForward { address, .. } => address.len() <= HOST_BYTES_MAX,
+        GlobalRequest::StreamlocalForward { path }
+        | GlobalRequest::CancelStreamlocalForward { path } => path.len() <= SOCKET_PATH_BYTES_MAX,
+        _ => true,
+    }
+}
+
+/// Stands in the place of a request that does not fit, and is refused in its turn.
+fn unfit() -> GlobalRequest {
+    GlobalRequest::Other { name: String::new(), data: Vec::new() }
 }

@@ -1,7 +1,7 @@
 //! `-R`: the peer listens for us, and what it accepts comes as channels that lead to our targets.
 
 use super::ours::Ours;
-use super::serve::{For, Serving};
+use super::serve::{For, Serving, told};
 use crate::core::address::{Listen, RemoteForward};
 use crate::core::remote::wire_address;
 use crate::driver::carrier::Carrier;
@@ -50,8 +50,12 @@ impl Carrier {
         id
     }
 
-    pub(super) fn cancel_remote(&mut self, id: ForwardId, _forward: &RemoteForward) {
-        self.forwards.remotes.waiting.push_back((id, Asked::Cancel));
+    pub(super) fn cancel_remote(&mut self, id: ForwardId) {
+        let Remotes { sent, waiting } = &mut self.forwards.remotes;
+        let asked = waiting.iter().copied().chain(sent.iter().map(|(_, id, asked)| (*id, *asked)));
+        if !asked.into_iter().any(|asked| asked == (id, Asked::Cancel)) {
+            waiting.push_back((id, Asked::Cancel));
+        }
         self.ask_remotes();
     }
 
@@ -86,9 +90,9 @@ impl Carrier {
         match asked {
             Asked::Listen => self.remote_answered(id, ok, data),
             Asked::Cancel => {
-                if ok {
-                    self.note_up(id, None);
-                }
+                // One that the peer does not know is as good as gone: whoever ended it wants no
+                // more of its connections.
+                self.note_up(id, None);
                 self.events.push_back(AppEvent::Cancelled { forward: id, ok });
             }
         }
@@ -138,7 +142,7 @@ impl Carrier {
         };
         let originator = match kind {
             OpenKind::ForwardedTcpip { originator_address, originator_port, .. } => {
-                Some((originator_address, originator_port))
+                Some((told(&originator_address), originator_port))
             }
             _ => None,
         };

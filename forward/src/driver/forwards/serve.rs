@@ -8,6 +8,7 @@ use crate::driver::dial::Job;
 use crate::driver::event::{AppEvent, ForwardId};
 use crate::driver::listen::Stream;
 use crate::driver::slot::{Owner, Slot};
+use crate::limits::{HOST_BYTES_MAX, SOCKET_PATH_BYTES_MAX};
 use tssh_connection::{ChannelEvent, ChannelKey, Event, OpenFailure, OpenKind};
 
 /// On whose behalf a connection is made.
@@ -38,24 +39,28 @@ impl Carrier {
                 self.events.push_back(AppEvent::Protocol(Event::Channel(event)));
             }
             OpenKind::DirectTcpip { host, port, originator_address, originator_port } => {
-                let originator = Some((originator_address, originator_port));
+                let originator = Some((told(&originator_address), originator_port));
                 // "The receiving side must decide whether to allow the forwarding." RFC 4254
                 // section 7.2
                 let fits = u16::try_from(port).ok().filter(|port| *port != 0);
-                match fits.filter(|port| sane(&host) && self.policy.permits_open(&host, *port)) {
+                match fits.filter(|port| sane_host(&host) && self.policy.permits_open(&host, *port))
+                {
                     Some(port) => {
                         let target = Target::Tcp { host, port };
                         self.dial_for(Serving { channel, target, purpose: For::Peer, originator });
                     }
-                    None => self.prohibited(channel, format!("{host} port {port}"), originator),
+                    None => {
+                        let target = format!("{} port {port}", told(&host));
+                        self.prohibited(channel, target, originator);
+                    }
                 }
             }
             OpenKind::DirectStreamlocal { path } => {
-                if self.policy.streamlocal_local && sane(&path) {
+                if self.policy.streamlocal_local && sane_path(&path) {
                     let (target, purpose) = (Target::Unix(path), For::Peer);
                     self.dial_for(Serving { channel, target, purpose, originator: None });
                 } else {
-                    self.prohibited(channel, format!("path {path}"), None);
+                    self.prohibited(channel, format!("path {}", told(&path)), None);
                 }
             }
             OpenKind::ForwardedTcpip { .. } | OpenKind::ForwardedStreamlocal { .. } => {
@@ -144,8 +149,19 @@ impl Carrier {
     }
 }
 
-/// Whether a host or path means the same to everybody: one with a NUL in it is shorter to the
-/// operating system than it was to the rule that permitted it.
-pub(super) fn sane(text: &str) -> bool {
-    !text.is_empty() && !text.contains('\0')
+/// Whether a host means the same to everybody: one with a NUL in it is shorter to the operating
+/// system than it was to the rule that permitted it, and no name holds a control character.
+pub(super) fn sane_host(host: &str) -> bool {
+    !host.is_empty() && host.len() <= HOST_BYTES_MAX && !host.contains(char::is_control)
+}
+
+/// The same of a path, which may hold anything else.
+pub(super) fn sane_path(path: &str) -> bool {
+    !path.is_empty() && path.len() <= SOCKET_PATH_BYTES_MAX && !path.contains('\0')
+}
+
+/// What a peer says of an originator: kept for a log, so no longer than a name and on one line.
+pub(super) fn told(originator_address: &str) -> String {
+    let text = tssh_transport::text::printable(originator_address.as_bytes(), HOST_BYTES_MAX);
+    text.replace('\n', "\\012").replace('\t', "\\011")
 }

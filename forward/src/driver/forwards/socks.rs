@@ -54,8 +54,13 @@ impl Carrier {
                 return moved;
             };
             let n = found.negotiation.wants().min(ring.len());
-            if found.channel != channel || n == 0 || found.request.is_some() {
+            if found.channel != channel || found.request.is_some() {
                 return moved;
+            }
+            if n == 0 {
+                // What was to come can come no more once the peer has said its last.
+                let over = self.slot(channel).is_some_and(|slot| slot.pump.drains());
+                return if over { self.socks_over(channel, Vec::new()) } else { moved };
             }
             let step = found.negotiation.feed(ring.get(..n).unwrap_or_default());
             self.stack.drained(channel, Stream::Data, n);
@@ -89,9 +94,19 @@ impl Carrier {
             self.socks_over(channel, request.failed(Failure::NotAllowed));
             return;
         }
+        if self.jobs.is_swamped() {
+            // Dials of clients that are gone count: each has yet to end.
+            let text = "a SOCKS client was turned away: too many connections are being made";
+            let text = text.to_owned();
+            self.events.push_back(AppEvent::ForwardFailed { channel: Some(channel), text });
+            self.socks_over(channel, request.failed(Failure::General));
+            return;
+        }
         if let Some(found) = self.negotiating(channel) {
             found.request = Some(request);
         }
+        // From here the connection takes the time it takes.
+        self.drain_freely(channel);
         let target = Target::Tcp { host, port };
         self.dial_for(Serving { channel, target, purpose: For::Socks, originator: None });
     }
