@@ -9,4 +9,5 @@
 mod local;
 mod many;
 mod measured;
+mod stalls;
 mod support;
