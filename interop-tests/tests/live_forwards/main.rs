@@ -6,8 +6,12 @@
 
 #![forbid(unsafe_code)]
 
+mod binds;
+mod kinds;
 mod local;
 mod many;
 mod measured;
+mod programs;
+mod remote;
 mod stalls;
 mod support;
