@@ -17,6 +17,7 @@ use tssh_interop_tests::tssh::client_command;
 each_pair! {
     every_kind_carries_the_same_bytes: TsshSshd SshTsshd TsshTsshd;
     every_kind_with_new_keys_meanwhile: TsshSshd TsshTsshd;
+    either_side_may_close_early: TsshSshd SshTsshd TsshTsshd;
     standard_streams_carry_the_same_bytes: TsshSshd SshTsshd TsshTsshd;
     a_path_on_the_server_is_reached_by_standard_streams: TsshTsshd;
 }
@@ -158,7 +159,35 @@ fn every_kind_carries_the_same_bytes(pair: Pair) {
 
 /// S01: the same while keys are exchanged every 256 KiB.
 fn every_kind_with_new_keys_meanwhile(pair: Pair) {
-    every_kind(pair, &["-oRekeyLimit=256K"], BYTES / 4);
+    every_kind(pair, &["-oRekeyLimit=256K"], BYTES);
+}
+
+/// S09: a client that goes away in the middle of an answer, and a server that has said all it has
+/// to say, end their connections and nothing else: the session can end.
+fn either_side_may_close_early(pair: Pair) {
+    let server = pair.server(&[]);
+    let source = Service::start(Toy::Source { seed: 3, bytes: 1 << 30 });
+    let farewell = Service::start(Toy::Farewell);
+    for service in [source.port(), farewell.port()] {
+        let (local, remote, dynamic) = (free_port(), free_port(), free_port());
+        let forwards = [
+            format!("-L{local}:127.0.0.1:{service}"),
+            format!("-R{remote}:127.0.0.1:{service}"),
+            format!("-D{dynamic}"),
+        ];
+        let [one, two, three] = forwards.each_ref().map(String::as_str);
+        let holder = pair.hold(&server, &[one, two, three, STRICT]);
+        for mut stream in [connect(local), connect(remote), socks(dynamic, service)] {
+            if service == farewell.port() {
+                let mut said = String::new();
+                stream.read_to_string(&mut said).expect("all that it says");
+                assert_eq!(said, "goodbye\n");
+            } else {
+                stream.read_exact(&mut [0; 1000]).expect("some of it");
+            }
+        }
+        holder.finish();
+    }
 }
 
 /// A client whose standard streams are one connection to `target`.
