@@ -7,6 +7,7 @@
 mod completions;
 mod manual;
 mod options;
+mod topics;
 
 use crate::account::Account;
 use crate::config::file::Reader;
@@ -198,6 +199,9 @@ impl Parser<'_> {
             Some((name, value)) => (name, Some(value)),
             None => (long, None),
         };
+        if name == "help" {
+            return self.help(attached, words.get(*at));
+        }
         if ["completions", "man", "port-file"].contains(&name) {
             let value = attached.or_else(|| {
                 *at += 1;
@@ -225,9 +229,18 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// `--help`, and a topic where one is named.
+    fn help(&mut self, attached: Option<&str>, next: Option<&String>) -> Result<()> {
+        let topic = attached.or(next.map(String::as_str).filter(|word| topics::is_topic(word)));
+        self.early = Some(match topic {
+            Some(topic) => Invocation::Print(topics::text(topic)?),
+            None => Invocation::Help,
+        });
+        Ok(())
+    }
+
     fn early(&mut self, long: &str) -> Result<()> {
         self.early = Some(match long {
-            "help" => Invocation::Help,
             "version" => Invocation::Version,
             "demo" => Invocation::Demo,
             _ => {

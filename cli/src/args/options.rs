@@ -176,7 +176,12 @@ pub static LONG: &[Long] = &[
         what: "show a forwarded port at work; needs no server and no network",
         group: Messages,
     },
-    Long { name: "help", value: "", what: "this text", group: Messages },
+    Long {
+        name: "help",
+        value: "[topic]",
+        what: "this text, or all about forwarding",
+        group: Messages,
+    },
     Long { name: "version", value: "", what: "version, to standard output", group: Messages },
     Long {
         name: "completions",
@@ -218,17 +223,7 @@ usage: tssh [options] [user@]host [command [argument ...]]
        tssh [options] ssh://[user@]host[:port] [command [argument ...]]
 ";
 
-const TERMS: &str = "
-terms
-  forwarding          carrying a TCP connection inside the SSH connection
-  listening side      where the forwarded port is opened
-  target              the address that the far end connects to
-  application client  the program that connects to the forwarded port
-  application server  the program at the target
-  SSH client          this program
-  SSH server          what it logs in to
-
-Exit status: that of the remote command; 255 for a failure of tssh itself.";
+const STATUS: &str = "Exit status: that of the remote command; 255 for a failure of tssh itself.";
 
 /// Command lines and what they do.
 pub const EXAMPLES: &[(&str, &str)] = &[
@@ -289,7 +284,7 @@ pub fn help() -> String {
     {
         text = text.replace(&format!("\n  {heading}\n"), &format!("\n{heading}\n"));
     }
-    text + "\n" + TERMS
+    text + "\nterms\n" + &super::topics::terms() + "\n" + STATUS
 }
 
 #[cfg(test)]

@@ -164,6 +164,13 @@ fn forwards_of_every_kind() {
 fn long_options_and_the_version() {
     assert!(connect(&["-GF", "none", "h"]).print_config);
     assert_eq!(run(&["--help"]), Ok(Invocation::Help));
+    assert_eq!(run(&["--help", "host"]), Ok(Invocation::Help));
+    for words in [&["--help", "forwarding"][..], &["--help=forwarding"]] {
+        assert!(
+            matches!(run(words), Ok(Invocation::Print(text)) if text.contains("listening side"))
+        );
+    }
+    assert!(run(&["--help=nothing"]).is_err());
     assert_eq!(run(&["--version"]), Ok(Invocation::Version));
     assert_eq!(run(&["--demo"]), Ok(Invocation::Demo));
     for words in [&["--man=tssh_config"][..], &["--completions", "zsh"], &["-Q", "mac"]] {
