@@ -22,6 +22,8 @@ pub const DIALS_MAX: usize = 1024;
 /// as there may be channels. Theirs can be gone while a dial of theirs has yet to end, so that
 /// coming and going would grow the line for ever.
 pub const DIALS_WAITING_MAX: usize = 8192;
+/// How long one address may take to answer a dial: three tries of TCP's own fit in it.
+pub const DIAL_PATIENCE: Duration = Duration::from_secs(20);
 /// Addresses of one name that are tried: a resolver's answer must not decide how long we try.
 pub const DIAL_ADDRESSES_MAX: usize = 16;
 /// Connections not yet accepted by us that the kernel holds for one listener; the kernel lowers

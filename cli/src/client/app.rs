@@ -174,8 +174,7 @@ impl Client {
         log::verbose(format_args!("Authenticated to {host} ({way}) using \"{method}\"."));
         // The programs that come before the login have been started by now.
         crate::open_files::raise();
-        self.start_forwards(control);
-        if self.forwards_pending == 0 {
+        if self.start_forwards(control) && self.forwards_pending == 0 {
             self.open_session(control);
         }
     }

@@ -110,7 +110,11 @@ impl CertificatePolicy {
         if !authorized_keys::admits(&listed, "principals", peer, notes) {
             return Err("Refused by certificate principals options".to_owned());
         }
-        merged(&own, &listed)
+        let both = merged(&own, &listed)?;
+        if both.verify_required && super::is_on_token(certificate.key()) {
+            return Err("verify-required of a principal is not supported by tsshd".to_owned());
+        }
+        Ok(both)
     }
 
     /// The options of the first line whose principal the certificate names.

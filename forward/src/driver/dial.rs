@@ -5,7 +5,7 @@ use crate::core::socks::{Negotiation, Request, Step};
 use crate::driver::listen::Stream;
 use crate::driver::ready::{ReadyList, Token};
 use crate::driver::text::error_text;
-use crate::limits::{DIAL_ADDRESSES_MAX, DIALS_WAITING_MAX, SOCKS_PATIENCE};
+use crate::limits::{DIAL_ADDRESSES_MAX, DIAL_PATIENCE, DIALS_WAITING_MAX, SOCKS_PATIENCE};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
@@ -182,7 +182,10 @@ async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
 async fn dial(host: &str, port: u16) -> Result<TcpStream, String> {
     let mut last = "Name or service not known".to_owned();
     for address in resolve(host, port).await? {
-        match TcpStream::connect(address).await {
+        let connecting = tokio::time::timeout(DIAL_PATIENCE, TcpStream::connect(address));
+        // A machine that answers nothing must not hold a place among the dials for minutes.
+        let silent = || std::io::Error::from(rustix::io::Errno::TIMEDOUT);
+        match connecting.await.unwrap_or_else(|_| Err(silent())) {
             Ok(stream) => {
                 // Batching is ours; where the option is refused the connection still works.
                 let _ = stream.set_nodelay(true);

@@ -119,11 +119,19 @@ pub(crate) fn bind_unix(path: &str, how: StreamLocalBind) -> Result<UnixSocket, 
         socket.map_err(words)?
     };
     let file = path.symlink_metadata().ok().map(|found| (found.dev(), found.ino()));
+    let listening = listen_unix(socket);
+    if listening.is_err() {
+        // It was made a moment ago; that it cannot be removed changes nothing.
+        let _ = std::fs::remove_file(path);
+    }
+    Ok(UnixSocket { socket: listening.map_err(words)?, path: path.to_owned(), file })
+}
+
+fn listen_unix(socket: std::os::unix::net::UnixListener) -> io::Result<UnixListener> {
     // A burst must not be turned away; the standard library asks for 128 at most.
-    rustix::net::listen(&socket, LISTEN_BACKLOG_UNIX).map_err(|error| words(error.into()))?;
-    socket.set_nonblocking(true).map_err(words)?;
-    let socket = UnixListener::from_std(socket).map_err(words)?;
-    Ok(UnixSocket { socket, path: path.to_owned(), file })
+    rustix::net::listen(&socket, LISTEN_BACKLOG_UNIX)?;
+    socket.set_nonblocking(true)?;
+    UnixListener::from_std(socket)
 }
 
 impl Drop for UnixSocket {

@@ -274,6 +274,10 @@ impl App {
                 let same = next.as_ref().is_some_and(|(t, o, d)| (*t, *o, d) == (tag, ok, &data));
                 ensure(same, || format!("reply {:?} where {next:?} was due", (tag, ok, &data)))
             }
+            // A client hears of opens that nobody asked for, which have been refused.
+            ChannelEvent::Unsolicited { kind } => ensure(self.side == 0 && kind.forwards(), || {
+                format!("side {} was warned of {kind:?}", self.side)
+            }),
             event => Err(format!("an event that nobody expects: {event:?}")),
         }
     }

@@ -6,6 +6,7 @@ use super::{KeyFault, base64, split_word};
 use crate::limits::KRL_BYTES_MAX;
 use crate::wire::Reader;
 use alloc::collections::BTreeSet;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 /// What a file revokes.
@@ -57,8 +58,9 @@ impl RevokedKeys {
 
 /// The blob of a line "type base64 \[comment\]".
 fn blob_of_line(line: &[u8]) -> Option<Vec<u8>> {
-    let text = core::str::from_utf8(line).ok()?;
-    let (key_type, rest) = split_word(text);
+    // A comment may be in any encoding; the words before it are ASCII.
+    let text: String = line.iter().map(|byte| char::from(*byte)).collect();
+    let (key_type, rest) = split_word(&text);
     if key_type.is_empty() || key_type.starts_with('#') {
         return None;
     }

@@ -91,12 +91,19 @@ impl Client {
         log::error("Warning: this is probably a break-in attempt by a malicious server.");
     }
 
-    /// Starts all forwards, once the user is logged in.
-    pub(super) fn start_forwards(&mut self, control: &mut Control<'_>) {
+    /// Starts all forwards, once the user is logged in; `false` where that ended the connection.
+    pub(super) fn start_forwards(&mut self, control: &mut Control<'_>) -> bool {
         let settings = Arc::clone(&self.settings);
         let forwards = &settings.forwards;
         if self.shared.state().distrusted && !forwards.is_empty() {
-            return log::error("Port forwarding is disabled to avoid man-in-the-middle attacks.");
+            log::error("Port forwarding is disabled to avoid man-in-the-middle attacks.");
+            if forwards.exit_on_failure {
+                log::error("Error: forwarding disabled due to host key check failure");
+                self.shared.fail();
+                control.disconnect(DisconnectReason::ByApplication, "forwarding disabled");
+                return false;
+            }
+            return true;
         }
         control.set_permit_remote_open(forwards.permit_remote_open.clone());
         let local = forwards.local.iter().cloned().map(Forward::Local);
@@ -106,6 +113,7 @@ impl Client {
             self.forwards_pending += 1;
             self.add_forward(forward, control);
         }
+        true
     }
 
     /// Sets up one forward; an event tells what comes of it.

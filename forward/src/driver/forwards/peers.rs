@@ -150,7 +150,9 @@ impl Carrier {
             return self.refused(what, &fault.to_string());
         }
         let bound: Vec<SocketAddr> = sockets.iter().filter_map(|s| s.local_addr().ok()).collect();
-        let chosen = bound.first().map_or(port, SocketAddr::port);
+        let Some(chosen) = bound.first().map(SocketAddr::port) else {
+            return self.refused(what, "no address");
+        };
         let asked = Asked::Tcp { address: address.clone(), port: chosen };
         let Some(place) = self.take_place(asked) else {
             return self.refused(what, "too many listening sockets");

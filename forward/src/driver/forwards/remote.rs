@@ -69,6 +69,13 @@ impl Carrier {
     /// Sends the requests that may go out now.
     fn ask_remotes(&mut self) {
         while let Some((id, asked)) = self.forwards.remotes.waiting.front().copied() {
+            // The port that a 0 became is not known before the reply.
+            let listens = |(_, sent, what): &(RequestTag, ForwardId, Asked)| {
+                *sent == id && *what == Asked::Listen
+            };
+            if asked == Asked::Cancel && self.forwards.remotes.sent.iter().any(listens) {
+                return;
+            }
             let request = self.remote(id).map(|remote| request(remote, asked));
             if let Some(request) = request {
                 let Ok(tag) = self.stack.global_request(request, true) else { return };

@@ -149,7 +149,8 @@ impl Carrier {
             *place = None;
         }
         self.say(channel, answer);
-        self.end_negotiation(channel);
+        // Whoever was refused must not keep its channel by leaving its own direction open.
+        self.drain_until(channel, SOCKS_PATIENCE);
         // An input that is at its end, so that the word goes out before the EOF.
         let nothing = Endpoints::split(Some(Box::new(tokio::io::empty())), None);
         let _ = self.attach(channel, nothing);
