@@ -28,10 +28,17 @@ impl PortFile {
         let mut name = path.clone().into_os_string();
         name.push(format!(".{}.new", std::process::id()));
         let new = PathBuf::from(name);
-        let written = std::fs::File::create(&new).and_then(|mut file| {
+        // A device or a link that stands there is somebody's, and is not to be replaced.
+        if path.symlink_metadata().is_ok_and(|found| !found.is_file()) {
+            return Err(std::io::Error::other("it is not a regular file"));
+        }
+        // Never through a file or a link that somebody has put there.
+        let made = std::fs::File::options().write(true).create_new(true).open(&new);
+        let mut file = made?;
+        let written = (|| {
             self.lines.iter().try_for_each(|line| writeln!(file, "{line}"))?;
             file.sync_all()
-        });
+        })();
         let replaced = written.and_then(|()| std::fs::rename(&new, path));
         if replaced.is_err() {
             // What is left of it is of no use; that it cannot be removed changes nothing.
@@ -57,6 +64,10 @@ mod tests {
         assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 1);
         let mut nowhere = PortFile::new(Some("/nonexistent/ports".into()));
         assert!(nowhere.add(String::new()).is_err());
+        let link = folder.0.join("link");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert!(PortFile::new(Some(link.clone())).add("x".to_owned()).is_err());
+        assert!(link.is_symlink() && std::fs::read_to_string(&path).unwrap() == text);
         assert!(PortFile::default().add(String::new()).is_ok());
     }
 }
