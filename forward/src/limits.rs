@@ -11,10 +11,6 @@ pub const ROUNDS_PER_WAKE: usize = 8;
 /// Connections accepted from one listener in one round, so that a flood of them cannot keep the
 /// loop from moving data.
 pub const ACCEPTS_PER_ROUND: usize = 64;
-/// A delivery below this size that follows another one for the same channel waits in the
-/// channel's ring and is written once per round: one small copy in place of many calls.
-pub const SMALL_DELIVERY_BYTES: usize = 4096;
-
 /// Connections being made at a time; further ones wait in the order of their requests, so a burst
 /// of a thousand is served and a flood cannot take every descriptor.
 pub const DIALS_MAX: usize = 1024;

@@ -5,7 +5,6 @@ use crate::driver::carrier::Carrier;
 use crate::driver::ready::ReadyList;
 use crate::driver::slot::{Filled, STREAMS, Slot, Wrote};
 use crate::driver::timed_stack::Next;
-use crate::limits::SMALL_DELIVERY_BYTES;
 use tssh_connection::{ChannelKey, Stream};
 use tssh_transport::Error;
 
@@ -158,9 +157,9 @@ impl Carrier {
     }
 }
 
-/// Writes a delivery straight from the packet; what is not taken goes to the channel's ring. A
-/// small one that follows another in the same round waits there, so that a run of them costs two
-/// writes and not one each.
+/// Writes the first delivery of a round straight from the packet; what is not taken goes to the
+/// channel's ring. Those that follow in the same round wait there, so that a run of them costs two
+/// writes and not one each: every write wakes the reader at the other end.
 fn deliver(
     slot: &mut Slot,
     ready: &ReadyList,
@@ -171,7 +170,7 @@ fn deliver(
     if slot.pump.discards() {
         return (bytes.len(), Wrote::Pending);
     }
-    if bytes.len() < SMALL_DELIVERY_BYTES && slot.written_in == round {
+    if slot.written_in == round {
         return (0, Wrote::Pending);
     }
     slot.written_in = round;
