@@ -5,6 +5,7 @@
 //! | [`core::address`] | the grammar of `-L` | |
 //! | [`core::display`] | what `DISPLAY` says | |
 //! | [`core::local`] | bind addresses, ssh's words for what goes wrong | |
+//! | [`core::pattern`] | `*` and `?` | |
 //! | [`core::policy`] | what a server permits | 7.2 |
 //! | [`core::pump`] | when to shut down and close | 5.3 |
 //! | [`core::x11`] | the cookie in the first words of an X client | 6.3 |

@@ -1,33 +1,6 @@
-//! The patterns of ssh: `*`, `?`, lists with commas and negation by `!`.
+//! Lists of patterns, and negation by `!`.
 
-/// Whether `text` matches `pattern`, in which `*` stands for any run of characters and `?` for
-/// one. Linear in the product of the lengths, whatever the pattern is.
-#[must_use]
-pub fn matches(text: &str, pattern: &str) -> bool {
-    let (text, pattern) = (text.as_bytes(), pattern.as_bytes());
-    let (mut t, mut p) = (0, 0);
-    // Where to go back to when a character does not fit: behind the last star.
-    let mut retry: Option<(usize, usize)> = None;
-    while let Some(&c) = text.get(t) {
-        match pattern.get(p) {
-            Some(b'*') => {
-                retry = Some((t, p + 1));
-                p += 1;
-            }
-            Some(&q) if q == b'?' || q == c => {
-                t += 1;
-                p += 1;
-            }
-            _ => {
-                let Some((from, star)) = retry else { return false };
-                retry = Some((from + 1, star));
-                t = from + 1;
-                p = star;
-            }
-        }
-    }
-    pattern.get(p..).unwrap_or_default().iter().all(|c| *c == b'*')
-}
+pub use tssh_forward::core::pattern::matches;
 
 /// What a list of patterns says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

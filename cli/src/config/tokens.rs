@@ -42,6 +42,27 @@ pub fn jump_host(chain: &str) -> &str {
     }
 }
 
+/// Fills in the `%` tokens of one text with what `value` makes of each; `cut` is the complaint
+/// about a text that ends in a percent sign.
+///
+/// # Errors
+/// `cut`, or the complaint of `value`.
+pub fn fill(
+    text: &str,
+    cut: &str,
+    mut value: impl FnMut(char) -> Result<String, String>,
+) -> Result<String, String> {
+    let mut out = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '%' => out.push_str(&value(chars.next().ok_or_else(|| cut.to_owned())?)?),
+            c => out.push(c),
+        }
+    }
+    Ok(out)
+}
+
 impl Tokens<'_> {
     /// Expands `%` tokens alone.
     ///

@@ -1,7 +1,7 @@
 //! `KnownHostsCommand`: a program that yields lines of known hosts.
 
-use crate::config::Settings;
 use crate::config::words::split_arguments;
+use crate::config::{Settings, tokens};
 use crate::exit::{Fatal, Result, os_words};
 use crate::limits::FILE_BYTES_MAX;
 use crate::log;
@@ -95,24 +95,16 @@ fn expand(
     asked: Option<Asked<'_>>,
 ) -> std::result::Result<String, String> {
     let of_key = |value: &dyn Fn(Asked<'_>) -> String| asked.map_or("NONE".to_owned(), value);
-    let mut out = String::new();
-    let mut chars = word.chars();
-    while let Some(c) = chars.next() {
-        if c != '%' {
-            out.push(c);
-            continue;
-        }
-        match chars.next() {
-            Some('f') => out.push_str(&of_key(&|key| key.fingerprint.to_owned())),
-            Some('H') => out.push_str(name),
-            Some('I') => out.push_str(reason.name()),
-            Some('K') => out.push_str(&of_key(&|key| base64::encode(key.blob))),
-            Some('t') => out.push_str(&of_key(&|key| key.key_type.to_owned())),
-            Some(other) => out.push_str(&settings.expand_token(other)?),
-            None => return Err("KnownHostsCommand ends in a single %".to_owned()),
-        }
-    }
-    Ok(out)
+    tokens::fill(word, "KnownHostsCommand ends in a single %", |token| {
+        Ok(match token {
+            'f' => of_key(&|key| key.fingerprint.to_owned()),
+            'H' => name.to_owned(),
+            'I' => reason.name().to_owned(),
+            'K' => of_key(&|key| base64::encode(key.blob)),
+            't' => of_key(&|key| key.key_type.to_owned()),
+            other => settings.expand_token(other)?,
+        })
+    })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::Peer;
 use super::strict::{self, Owner};
 use crate::account::Account;
+use crate::config::tokens::fill;
 use crate::config::words::split_arguments;
 use crate::exit::{Fatal, Result as Ended, os_words};
 use crate::limits::{KEY_COMMAND_BYTES_MAX, KEY_COMMAND_TIMEOUT};
@@ -95,28 +96,20 @@ impl KeyCommand {
         run(command).map_err(failed)
     }
 
-    fn expand(&self, word: &str, tokens: &Tokens<'_>) -> Result<String, String> {
-        let mut out = String::new();
-        let mut chars = word.chars();
-        while let Some(c) = chars.next() {
-            if c != '%' {
-                out.push(c);
-                continue;
-            }
-            let Some(token) = chars.next() else { return Err("missing key after %".to_owned()) };
-            match token {
-                '%' => out.push('%'),
-                'C' => out.push_str(&tokens.connection),
+    fn expand(&self, word: &str, about: &Tokens<'_>) -> Result<String, String> {
+        fill(word, "missing key after %", |token| {
+            Ok(match token {
+                '%' => "%".to_owned(),
+                'C' => about.connection.clone(),
                 // Routing domains are OpenBSD's.
-                'D' => {}
-                'h' => out.push_str(&self.account.home.to_string_lossy()),
-                'U' => out.push_str(&self.account.uid.to_string()),
-                'u' => out.push_str(&self.account.name),
-                'f' | 'k' | 't' => out.push_str(&tokens.of_key(token)),
+                'D' => String::new(),
+                'h' => self.account.home.to_string_lossy().into_owned(),
+                'U' => self.account.uid.to_string(),
+                'u' => self.account.name.clone(),
+                'f' | 'k' | 't' => about.of_key(token),
                 other => return Err(format!("unknown key %{other}")),
-            }
-        }
-        Ok(out)
+            })
+        })
     }
 }
 

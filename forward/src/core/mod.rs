@@ -3,6 +3,7 @@
 pub mod address;
 pub mod display;
 pub mod local;
+pub mod pattern;
 pub mod policy;
 pub mod pump;
 pub mod remote;

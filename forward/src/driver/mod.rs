@@ -27,7 +27,7 @@ mod x11;
 pub use acceptor::Acceptor;
 pub use endpoint::{Endpoint, Endpoints, Input, Output};
 pub use event::{AppEvent, Application, Forward, ForwardId, ForwardInfo};
-pub use forwards::ListenOptions;
+pub use forwards::{ListenOptions, NO_ORIGINATOR};
 pub use handle::{Control, Handle, HandleError};
 pub use listen::bind as bind_tcp;
 pub use session::{DriverOptions, run};

@@ -31,8 +31,9 @@ pub(crate) struct Ours {
     pub(super) up: bool,
 }
 
-/// Who connected to a Unix socket has no address, and some peers insist on one; ssh's choice.
-pub(super) const NO_ORIGINATOR: (&str, u32) = ("127.0.0.1", 65_535);
+/// Who connected to a Unix socket, or is a pair of standard streams, has no address, and some peers
+/// insist on one: ssh's choice.
+pub const NO_ORIGINATOR: (&str, u32) = ("127.0.0.1", 65_535);
 
 /// The originator as the wire has it.
 pub(super) fn originator_fields(originator: Option<SocketAddr>) -> (String, u32) {
