@@ -59,3 +59,5 @@ pub const STDIN_BUFFER_BYTES: usize = 16 * 1024;
 pub const KEY_COMMAND_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// How long it may take: a login does not wait longer by default, and each waiting one is a thread.
 pub const KEY_COMMAND_TIMEOUT: Duration = Duration::from_secs(120);
+/// How much of a sentence of the server's is shown in one of ours: more than any of OpenSSH's.
+pub const PEER_TEXT_BYTES_MAX: usize = 1024;

@@ -26,6 +26,12 @@ pub fn printable(bytes: &[u8], max: usize) -> String {
     out
 }
 
+/// The same on one line: what stands among other texts must not begin lines of its own.
+#[must_use]
+pub fn one_line(bytes: &[u8], max: usize) -> String {
+    printable(bytes, max).replace('\n', "\\012").replace('\t', "\\011")
+}
+
 /// Characters that reorder what a reader sees.
 const fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
@@ -40,7 +46,7 @@ fn escape(out: &mut String, bytes: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use super::printable;
+    use super::{one_line, printable};
 
     #[test]
     fn control_characters_never_come_through() {
@@ -48,5 +54,6 @@ mod tests {
         assert_eq!(printable(b"\xff\xc3\xa9", 99), "\\377\u{e9}");
         assert_eq!(printable("\u{9b}1m\u{202e}x".as_bytes(), 99), "\\302\\2331m\\342\\200\\256x");
         assert_eq!(printable(b"abcdef", 3), "abc");
+        assert_eq!(one_line(b"a\nb\tc\x1b", 99), "a\\012b\\011c\\033");
     }
 }

@@ -3,10 +3,12 @@
 use super::shared::Shared;
 use crate::config::Settings;
 use crate::exit::OWN_FAILURE;
+use crate::limits::PEER_TEXT_BYTES_MAX;
 use crate::log;
 use std::net::SocketAddr;
 use tssh_forward::{Ended, Wait};
 use tssh_transport::Error;
+use tssh_transport::text::one_line;
 
 /// Prints why the connection ended, unless it was meant to, and yields the exit status.
 pub fn status(
@@ -78,10 +80,13 @@ fn lines(
                 vec![format!("Connection to {host} closed by remote host.")]
             }
             Error::ConnectionClosed => vec![format!("Connection closed by {peer}")],
-            Error::Disconnected { reason, description, .. } => vec![
-                format!("Received disconnect from {peer}:{reason}: {description}"),
-                format!("Disconnected from {peer}"),
-            ],
+            Error::Disconnected { reason, description, .. } => {
+                let description = one_line(description.as_bytes(), PEER_TEXT_BYTES_MAX);
+                vec![
+                    format!("Received disconnect from {peer}:{reason}: {description}"),
+                    format!("Disconnected from {peer}"),
+                ]
+            }
             Error::PeerIncompatible { .. } => {
                 vec![format!("Unable to negotiate with {peer}: {error}")]
             }

@@ -41,8 +41,10 @@ fn listening(table: &str, port: u16) -> Vec<u64> {
     table.lines().skip(1).filter_map(of_line).collect()
 }
 
-/// The first process that has one of these sockets open: those of others are not ours to see.
+/// A process that has one of these sockets open, as far as they are ours to see; this program only
+/// where there is no other, as it may have listened on the other family a moment ago.
 fn process_of(inodes: &[u64]) -> Option<(u32, String)> {
+    let mut own = None;
     let names: Vec<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
     if names.is_empty() {
         return None;
@@ -56,10 +58,14 @@ fn process_of(inodes: &[u64]) -> Option<(u32, String)> {
         });
         if holds {
             let name = fs::read(process.path().join("comm")).unwrap_or_default();
-            return Some((id, tssh_transport::text::printable(name.trim_ascii_end(), 64)));
+            let name = tssh_transport::text::printable(name.trim_ascii_end(), 64);
+            if id != std::process::id() {
+                return Some((id, name));
+            }
+            own = Some((id, name));
         }
     }
-    None
+    own
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::log::{self, Level};
 use std::fmt;
 use std::os::unix::net::UnixDatagram;
 use std::sync::OnceLock;
-use tssh_transport::text::printable;
+use tssh_transport::text::one_line;
 
 /// Most bytes of a name of a peer's in the log.
 const NAME_BYTES_MAX: usize = 256;
@@ -53,7 +53,7 @@ pub fn use_syslog(facility: Facility) {
 /// Text of a peer's, fit for a line of a log.
 #[must_use]
 pub fn name(text: &str) -> String {
-    printable(text.as_bytes(), NAME_BYTES_MAX).replace('\n', "\\012").replace('\t', "\\011")
+    one_line(text.as_bytes(), NAME_BYTES_MAX)
 }
 
 /// Writes one message.

@@ -9,11 +9,10 @@ use std::sync::Arc;
 use tssh_connection::{ChannelKey, OpenKind};
 use tssh_forward::core::address::{Listen, Target};
 use tssh_forward::core::local::BindFault;
-use tssh_forward::driver::{AppEvent, Control, Endpoints, Forward, ForwardId, Input, Output};
+use tssh_forward::driver::{
+    AppEvent, Control, Endpoints, Forward, ForwardId, Input, NO_ORIGINATOR, Output,
+};
 use tssh_transport::disconnect::DisconnectReason;
-
-/// What ssh names as the originator of what has no address.
-const NO_ORIGINATOR: (&str, u32) = ("127.0.0.1", 65_535);
 
 impl Client {
     /// What becomes of a forward, or of one of its connections.
@@ -105,6 +104,10 @@ impl Client {
             }
             return true;
         }
+        let begun = self.ports.begin();
+        if !self.port_file_written(begun, control) {
+            return false;
+        }
         control.set_permit_remote_open(forwards.permit_remote_open.clone());
         let local = forwards.local.iter().cloned().map(Forward::Local);
         let dynamic = forwards.dynamic.iter().cloned().map(Forward::Dynamic);
@@ -164,8 +167,9 @@ impl Client {
             ));
         }
         let port = addresses.first().map(SocketAddr::port);
-        self.stands(id, port);
-        self.forward_reported(control);
+        if self.stands(id, port, control) {
+            self.forward_reported(control);
+        }
     }
 
     fn remote_listening(&mut self, id: ForwardId, port: Option<u16>, control: &mut Control<'_>) {
@@ -180,13 +184,15 @@ impl Client {
                  can reach it can use the forwarding, if the server's GatewayPorts allow it."
             ));
         }
-        self.stands(id, port);
-        self.forward_reported(control);
+        if self.stands(id, port, control) {
+            self.forward_reported(control);
+        }
     }
 
-    /// A forward stands: a port of 0 has become another, and whoever wants to know is told.
-    fn stands(&mut self, id: ForwardId, chosen: Option<u16>) {
-        let Some(forward) = self.forwards.get_mut(&id) else { return };
+    /// A forward stands: a port of 0 has become another, and whoever wants to know is told. `false`
+    /// where that ended the connection.
+    fn stands(&mut self, id: ForwardId, chosen: Option<u16>, control: &mut Control<'_>) -> bool {
+        let Some(forward) = self.forwards.get_mut(&id) else { return true };
         if let Some(chosen) = chosen
             && take_port(forward, chosen)
         {
@@ -194,10 +200,18 @@ impl Client {
         }
         let line = shown(forward);
         log::debug1(format_args!("{line} stands"));
-        if let Err(error) = self.ports.add(line) {
-            let words = crate::exit::os_words(&error);
-            log::error(format_args!("cannot write the file of ports: {words}"));
+        let written = self.ports.add(line);
+        self.port_file_written(written, control)
+    }
+
+    /// Without the file nobody learns of the ports: who asked for it must not go on without it.
+    fn port_file_written(&self, written: Result<(), String>, control: &mut Control<'_>) -> bool {
+        if let Err(fault) = &written {
+            log::error(fault);
+            self.shared.fail();
+            control.disconnect(DisconnectReason::ByApplication, "no file of ports");
         }
+        written.is_ok()
     }
 
     /// One of the forwards of the start has reported.

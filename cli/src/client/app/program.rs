@@ -5,6 +5,7 @@ use crate::client::escapes::EscapeKeys;
 use crate::client::session;
 use crate::escape::EscapeReader;
 use crate::exit::OWN_FAILURE;
+use crate::limits::PEER_TEXT_BYTES_MAX;
 use crate::log;
 use crate::stdio::{StandardInput, StandardOutput};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use tssh_connection::{ChannelEvent, ChannelKey, ChannelRequest, GlobalRequest, R
 use tssh_forward::core::local::open_failed;
 use tssh_forward::driver::{Control, Endpoints, Handle, Input, Output};
 use tssh_transport::disconnect::DisconnectReason;
+use tssh_transport::text::one_line;
 
 impl Client {
     pub(super) fn open_session(&mut self, control: &mut Control<'_>) {
@@ -159,9 +161,11 @@ impl Client {
             }
             ChannelRequest::ExitSignal { name, core_dumped, message } => {
                 let core = if *core_dumped { " (core dumped)" } else { "" };
-                let message =
-                    if message.is_empty() { String::new() } else { format!(": {message}") };
-                let name = tssh_transport::text::printable(name.as_bytes(), 64);
+                let message = match one_line(message.as_bytes(), PEER_TEXT_BYTES_MAX) {
+                    empty if empty.is_empty() => empty,
+                    text => format!(": {text}"),
+                };
+                let name = one_line(name.as_bytes(), 64);
                 log::info(format_args!("Remote command killed by signal {name}{core}{message}"));
                 self.shared.state().exit_status = Some(OWN_FAILURE);
             }

@@ -162,6 +162,5 @@ pub(super) fn sane_path(path: &str) -> bool {
 
 /// What a peer says of an originator: kept for a log, so no longer than a name and on one line.
 pub(super) fn told(originator_address: &str) -> String {
-    let text = tssh_transport::text::printable(originator_address.as_bytes(), HOST_BYTES_MAX);
-    text.replace('\n', "\\012").replace('\t', "\\011")
+    tssh_transport::text::one_line(originator_address.as_bytes(), HOST_BYTES_MAX)
 }
