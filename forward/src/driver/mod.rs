@@ -3,8 +3,8 @@
 //!
 //! A byte from an endpoint is read straight into the packet to be sent; a byte for an endpoint is
 //! written straight from the decrypted packet, or copied once where the endpoint refuses it or
-//! where several packets for it came at once and go out in one write. A window is credited when an endpoint has taken the bytes, so a slow one holds back its own
-//! channel and nothing else.
+//! where several packets for it came at once and go out in one write. A window is credited when
+//! an endpoint has taken the bytes, so a slow one holds back its own channel and nothing else.
 
 mod acceptor;
 mod carrier;
