@@ -6,7 +6,6 @@
 //! | [`openssh`] | sshd, ssh-agent and ssh-keygen with keys and folders made for the run |
 //! | [`tssh`] | the binaries under test, built once, and the command lines for them |
 //! | [`process`], [`terminal`] | child processes that are watched, waited for and always ended |
-//! | [`pair`] | a client and a server of which one is ours, and one test of each pair |
 //! | [`ports`] | ports that are promised before they are bound |
 //! | [`record`] | sessions with real OpenSSH, recorded for replay |
 //! | [`services`] | real mail, web and database servers |
@@ -17,6 +16,8 @@
 //! | [`sim`] | a client and a server in one process, in virtual time, under seeded faults |
 //! | [`citations`], [`source`] | RFC sentences quoted in the sources; the house rules |
 //! | [`marks`] | which test shows which numbered item of forwarding |
+//! | [`measure`] | what the programs that measure share |
+//! | [`memory`], [`secrets`] | the memory of a live process, and what must not be in it |
 //! | [`skip`] | how a test says that it could not run |
 
 #![forbid(unsafe_code)]
@@ -25,13 +26,15 @@
 pub mod chain;
 pub mod citations;
 pub mod marks;
+pub mod measure;
+pub mod memory;
 pub mod openssh;
-pub mod pair;
 pub mod pattern;
 pub mod ports;
 pub mod process;
 pub mod record;
 pub mod scratch;
+pub mod secrets;
 pub mod services;
 pub mod sim;
 pub mod skip;

@@ -56,6 +56,7 @@ pub mod transcript;
 pub mod transport;
 pub mod userauth;
 pub mod version;
+mod wipe;
 pub mod wire;
 
 pub use error::{Error, Result};

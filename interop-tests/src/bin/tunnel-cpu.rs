@@ -14,6 +14,7 @@ use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+use tssh_interop_tests::measure::{Asked, median};
 use tssh_interop_tests::openssh::{Server, free_port};
 use tssh_interop_tests::pattern::{Pattern, hex};
 use tssh_interop_tests::process::Process;
@@ -37,39 +38,14 @@ struct Cost {
     speed: f64,
 }
 
-/// What the command line asks for.
-struct Plan {
-    mib: u64,
-    rounds: usize,
-    /// The highest ratio of tssh's CPU time to ssh's that passes.
-    bar: Option<f64>,
-}
-
-impl Plan {
-    fn read(mut words: impl Iterator<Item = String>) -> Option<Self> {
-        let (mut numbers, mut bar) = (Vec::new(), None);
-        while let Some(word) = words.next() {
-            if word == "--bar" {
-                bar = Some(words.next()?.parse().ok().filter(|bar: &f64| *bar > 0.0)?);
-            } else {
-                numbers.push(word.parse().ok().filter(|number| *number > 0)?);
-            }
-        }
-        let (mib, rounds) = match numbers[..] {
-            [] => (1024, 5),
-            [mib] => (mib, 5),
-            [mib, rounds] => (mib, usize::try_from(rounds).ok()?),
-            _ => return None,
-        };
-        Some(Self { mib, rounds, bar })
-    }
-}
-
 fn main() -> ExitCode {
-    let Some(Plan { mib, rounds, bar }) = Plan::read(std::env::args().skip(1)) else {
+    let asked = Asked::read(std::env::args().skip(1));
+    let Some(asked) = asked.filter(|asked| asked.numbers.len() <= 2) else {
         eprintln!("usage: tunnel-cpu [MIB] [ROUNDS] [--bar RATIO]");
         return ExitCode::from(2);
     };
+    let mib = asked.numbers.first().copied().unwrap_or(1024);
+    let rounds = asked.numbers.get(1).copied().unwrap_or(5);
     let mut ratios = Vec::new();
     let server = Server::with_lines(&[]);
     let clients = [PathBuf::from("/usr/bin/ssh"), tssh_binary()];
@@ -86,12 +62,7 @@ fn main() -> ExitCode {
             ratios.push(report(cipher, way, &costs));
         }
     }
-    let Some(bar) = bar else { return ExitCode::SUCCESS };
-    // A ratio that is no number, for want of a measurable time, passes no bar.
-    let passed = ratios.iter().all(|ratio| *ratio <= bar);
-    let verdict = if passed { "every ratio is within" } else { "not every ratio is within" };
-    println!("{verdict} the bar of {bar:.2}x");
-    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    asked.verdict(&ratios)
 }
 
 /// One transfer through a fresh client.
@@ -167,11 +138,6 @@ fn cpu_seconds(pid: u32) -> f64 {
     let times = after_name.split(' ').skip(12).take(2);
     let ticks: f64 = times.filter_map(|word| word.parse::<f64>().ok()).sum();
     ticks / rustix::param::clock_ticks_per_second() as f64
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 /// Prints one row; returns the median of tssh's CPU time over ssh's, round by round.

@@ -48,6 +48,7 @@ pub use signature::{SIGNATURE_ALGORITHMS, key_type_of};
 pub use sk::{SkPublic, SkUse, sk_use};
 
 use crate::entropy::Stream;
+use crate::wipe;
 use crate::wire::{Reader, WireError, Writer};
 use alloc::boxed::Box;
 use alloc::format;
@@ -324,11 +325,11 @@ impl PrivateKey {
     /// An algorithm that is unknown or of another key type.
     pub fn sign(&self, algorithm: &str, data: &[u8]) -> Result<Vec<u8>, KeyFault> {
         self.public.check_algorithm(algorithm)?;
-        let value = match &self.secret {
-            Secret::Ed25519(key) => key.sign(data).to_vec(),
-            Secret::Ecdsa(key) => key.sign(data)?,
-            Secret::Rsa(key) => key.sign(algorithm, data)?,
-        };
+        let value = wipe::after(|| match &self.secret {
+            Secret::Ed25519(key) => Ok(key.sign(data).to_vec()),
+            Secret::Ecdsa(key) => key.sign(data),
+            Secret::Rsa(key) => key.sign(algorithm, data),
+        })?;
         Ok(Signature { algorithm, value: &value, tail: &[] }.blob())
     }
 }

@@ -2,6 +2,7 @@
 
 use super::pem::Pem;
 use super::{KeyFault, PrivateKey, PublicKey, Secret, ecdsa, openssh_file, pkcs8_file, ppk, rsa};
+use crate::wipe;
 use crate::wire::WireError;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -68,6 +69,10 @@ pub fn parse_private_key(
     text: &[u8],
     passphrase: Option<&[u8]>,
 ) -> Result<PrivateKey, KeyFileFault> {
+    wipe::after(|| parse(text, passphrase))
+}
+
+fn parse(text: &[u8], passphrase: Option<&[u8]>) -> Result<PrivateKey, KeyFileFault> {
     if ppk::is_ppk(text) {
         return ppk::read(text, passphrase);
     }

@@ -1,0 +1,32 @@
+//! Overwriting what is left on the stack.
+//!
+//! A value that is cleared when it is dropped may have been moved before, and each place it came
+//! from keeps a copy: below the stack pointer, until some other call happens to overwrite it. So
+//! what handles private keys does it in a call of its own, and has that part of the stack
+//! overwritten when the call is over.
+
+use zeroize::Zeroize as _;
+
+/// As deep as the calls go that handle private keys: the largest tables on the stack are those of
+/// the curves, some 10 KiB in builds for debugging.
+const STACK_BYTES: usize = 32 * 1024;
+
+/// Calls `with`, then overwrites the stack that it has used.
+pub(crate) fn after<T>(with: impl FnOnce() -> T) -> T {
+    let outcome = apart(with);
+    overwrite();
+    outcome
+}
+
+/// Never part of its caller, so that its frame lies where [`overwrite`] writes.
+#[inline(never)]
+fn apart<T>(with: impl FnOnce() -> T) -> T {
+    with()
+}
+
+#[inline(never)]
+fn overwrite() {
+    let mut area = [0xa5_u8; STACK_BYTES];
+    area.zeroize();
+    core::hint::black_box(&area);
+}
