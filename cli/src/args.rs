@@ -224,6 +224,7 @@ impl Parser<'_> {
             "one-shot" => self.one_shot = true,
             "no-wait" => self.no_wait = true,
             "any-family" => self.any_family = true,
+            "strict-openssh" => self.options.strict_openssh = true,
             _ => return self.early(long),
         }
         Ok(())
@@ -326,7 +327,10 @@ impl Parser<'_> {
             'F' => self.config_file = Some(PathBuf::from(value)),
             'i' => self.identity(value),
             'J' => self.jump(value)?,
-            'l' => first(&mut o.user),
+            'l' => {
+                first(&mut o.user);
+                o.user_is_literal = true;
+            }
             'D' => keep(&mut o.dynamic_forward, crate::forwards::dynamic(value).map_err(bad)?),
             'L' => keep(&mut o.local_forward, crate::forwards::local(value).map_err(bad)?),
             'R' => keep(&mut o.remote_forward, crate::forwards::remote(value).map_err(bad)?),
@@ -415,6 +419,7 @@ impl Parser<'_> {
         check_destination(&host, user.as_deref())?;
         if let Some(user) = user {
             self.options.user.get_or_insert(user);
+            self.options.user_is_literal = true;
         }
         if let Some(port) = port {
             self.options.port.get_or_insert(port);

@@ -201,7 +201,9 @@ impl Authenticator {
         self.interactive_attempts += 1;
         self.interactive_asked = false;
         self.last_method = "keyboard-interactive";
-        Some(Attempt::KeyboardInteractive { submethods: String::new() })
+        Some(Attempt::KeyboardInteractive {
+            submethods: self.settings.kbd_interactive_devices.clone(),
+        })
     }
 
     async fn next_password(&mut self) -> Option<Attempt> {

@@ -6,7 +6,9 @@ use crate::exit::{Fatal, Result, os_words};
 use crate::limits::ADDRESSES_MAX;
 use crate::log;
 use crate::proxy::{Opened, ProxyChild, Route, Stream};
+use rustix::net::sockopt;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -26,6 +28,37 @@ pub struct Connected {
     pub proxy: Option<ProxyChild>,
     /// What is left of `ConnectTimeout` for the key exchange.
     pub time_left: Option<Duration>,
+    /// For `IPQoS`, once it is known what the connection carries; nothing where a proxy has the
+    /// socket.
+    pub service: Option<Service>,
+}
+
+/// A second hold on the connection's socket. It must go soon: it would keep the connection open.
+#[derive(Debug)]
+pub struct Service {
+    socket: OwnedFd,
+    v6: bool,
+}
+
+impl Service {
+    fn of(stream: &TcpStream, address: SocketAddr) -> Option<Self> {
+        let socket = stream.as_fd().try_clone_to_owned().ok()?;
+        Some(Self { socket, v6: address.is_ipv6() })
+    }
+
+    /// Sets the type-of-service byte of the packets; nothing leaves the system's own.
+    pub fn set(self, value: Option<u8>) {
+        let Some(value) = value else { return };
+        let set = match self.v6 {
+            false => sockopt::set_ip_tos(&self.socket, value),
+            true => sockopt::set_ipv6_tclass(&self.socket, value.into()),
+        };
+        match set {
+            Ok(()) => log::debug3(format_args!("set_sock_tos: set socket TOS 0x{value:02x}")),
+            // A connection is worth more than its place in a queue.
+            Err(error) => log::debug1(format_args!("setsockopt socket TOS 0x{value:02x}: {error}")),
+        }
+    }
 }
 
 /// The stream that carries the connection.
@@ -49,6 +82,7 @@ pub async fn connect(settings: &Settings, route: &Route) -> Result<Connected> {
         address: peer,
         proxy: child,
         time_left: settings.connect_timeout,
+        service: None,
     })
 }
 
@@ -78,8 +112,9 @@ async fn direct(settings: &Settings) -> Result<Connected> {
                     // Small packets leave at once; the driver batches by itself. Where the option
                     // is refused the connection still works.
                     let _ = stream.set_nodelay(true);
+                    let service = Service::of(&stream, *address);
                     let (stream, address) = (Socket::Tcp(stream), Some(*address));
-                    return Ok(Connected { stream, address, proxy: None, time_left });
+                    return Ok(Connected { stream, address, proxy: None, time_left, service });
                 }
                 Err(words) => {
                     let (ip, port) = (address.ip(), address.port());

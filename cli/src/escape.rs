@@ -22,6 +22,8 @@ pub enum Escape {
     Rekey,
     /// `~#`: list the forwarded connections.
     List,
+    /// `~I`: what is known of the connection.
+    Information,
     /// `~V`: say less.
     Quieter,
     /// `~v`: say more.
@@ -62,6 +64,7 @@ Supported escape sequences:
  CV/v - decrease/increase verbosity (LogLevel)
  C^Z  - suspend tssh
  C#   - list forwarded connections
+ CI   - show information about this connection
  C&   - go to the background, with the connections that are forwarded
  C?   - this message
  CCC  - send the escape character by typing it twice
@@ -123,6 +126,7 @@ impl EscapeFilter {
             0x1a => return Some(Escape::Suspend),
             b'R' => return Some(Escape::Rekey),
             b'#' => return Some(Escape::List),
+            b'I' => return Some(Escape::Information),
             b'V' => return Some(Escape::Quieter),
             b'v' => return Some(Escape::Louder),
             b'?' => return Some(Escape::Help),

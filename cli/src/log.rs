@@ -2,14 +2,16 @@
 //!
 //! Lines end in CR LF, as those of ssh do, because the terminal may be in raw mode.
 
+use crate::config::pattern::{Verdict, host_list};
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixDatagram;
+use std::panic::Location;
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use tssh_transport::text::printable;
 
 /// Most bytes of one line; what is longer is no message but a file that is no text.
@@ -94,6 +96,8 @@ impl Level {
     }
 }
 
+/// Patterns of `LogVerbose`, which are set once.
+static VERBOSE: OnceLock<Vec<String>> = OnceLock::new();
 static LEVEL: AtomicU8 = AtomicU8::new(Level::Info as u8);
 static FILE: Mutex<Option<File>> = Mutex::new(None);
 static SYSLOG: Mutex<Option<(UnixDatagram, u32)>> = Mutex::new(None);
@@ -166,6 +170,30 @@ pub fn set_file(path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Shows messages from places that match one of these lists of patterns (`LogVerbose`), whatever
+/// the level is. The first call counts.
+pub fn show_always(patterns: &[String]) {
+    // A second connection of the same process keeps the first one's.
+    let _ = VERBOSE.set(patterns.to_vec());
+}
+
+/// Where a message comes from, in the form of ssh's `file.c:function():line`: the compiler knows
+/// the module, and not the function.
+fn place_text(file: &str, line: u32) -> String {
+    let path = file.rsplit_once("src/").map_or(file, |(_, path)| path);
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let module = path.trim_end_matches(".rs").replace('/', "::");
+    format!("{name}:{module}():{line}")
+}
+
+/// The place, where `LogVerbose` asks for its messages.
+fn asked_for(place: &Location<'_>) -> Option<String> {
+    let patterns = VERBOSE.get().filter(|patterns| !patterns.is_empty())?;
+    let text = place_text(place.file(), place.line());
+    let matches = |list: &String| host_list(&text, list) == Verdict::Yes;
+    patterns.iter().any(matches).then_some(text)
+}
+
 /// Whether messages of this level are shown.
 #[must_use]
 pub fn enabled(level: Level) -> bool {
@@ -173,10 +201,16 @@ pub fn enabled(level: Level) -> bool {
 }
 
 /// One message; newlines within it start new lines of the same level.
+#[track_caller]
 pub fn write(level: Level, message: impl fmt::Display) {
-    if !enabled(level) {
-        return;
+    match asked_for(Location::caller()) {
+        Some(place) => put(level, format_args!("{place}: {message}")),
+        None if enabled(level) => put(level, message),
+        None => {}
     }
+}
+
+fn put(level: Level, message: impl fmt::Display) {
     if let Some((socket, facility)) = SYSLOG.lock().unwrap_or_else(PoisonError::into_inner).as_ref()
     {
         for line in message.to_string().lines() {
@@ -224,31 +258,37 @@ pub fn out(text: impl fmt::Display) -> std::io::Result<()> {
 }
 
 /// A message that ends the program or reports a failure.
+#[track_caller]
 pub fn error(message: impl fmt::Display) {
     write(Level::Error, message);
 }
 
 /// A message for everybody who did not ask for quiet.
+#[track_caller]
 pub fn info(message: impl fmt::Display) {
     write(Level::Info, message);
 }
 
 /// A message for `LogLevel VERBOSE`.
+#[track_caller]
 pub fn verbose(message: impl fmt::Display) {
     write(Level::Verbose, message);
 }
 
 /// A message for `-v`.
+#[track_caller]
 pub fn debug1(message: impl fmt::Display) {
     write(Level::Debug1, message);
 }
 
 /// A message for `-vv`.
+#[track_caller]
 pub fn debug2(message: impl fmt::Display) {
     write(Level::Debug2, message);
 }
 
 /// A message for `-vvv`.
+#[track_caller]
 pub fn debug3(message: impl fmt::Display) {
     write(Level::Debug3, message);
 }
@@ -264,5 +304,19 @@ mod tests {
         assert_eq!(Level::from_name("loud"), None);
         assert!(Level::Quiet < Level::Error && Level::Info < Level::Verbose);
         assert_eq!(Level::of_verbosity(7), Level::Debug3);
+    }
+
+    #[test]
+    fn places_match_like_those_of_ssh() {
+        let text = place_text("cli/src/client/app/x11.rs", 7);
+        assert_eq!(text, "x11.rs:client::app::x11():7");
+        for (list, verdict) in [
+            ("x11.rs:*", Verdict::Yes),
+            ("*:client::*:*", Verdict::Yes),
+            ("a.rs:*,x11.rs:*:7", Verdict::Yes),
+            ("x11.rs:*:8", Verdict::No),
+        ] {
+            assert_eq!(host_list(&text, list), verdict, "{list}");
+        }
     }
 }

@@ -23,7 +23,7 @@ pub fn script(shell: &str) -> Result<String> {
 fn keywords() -> impl Iterator<Item = &'static str> {
     KEYWORDS
         .iter()
-        .filter(|k| !matches!(k.kind, Kind::Structure | Kind::Deprecated | Kind::Unsupported))
+        .filter(|k| !matches!(k.kind, Kind::Structure | Kind::Deprecated | Kind::Unsupported(_)))
         .map(|k| k.name)
 }
 

@@ -2,8 +2,8 @@
 
 use super::options::{EXAMPLES, Group, LONG, OPTIONS};
 use crate::config::docs::DOCS;
-use crate::config::held::Missing;
-use crate::config::keywords::{KEYWORDS, Kind, find};
+use crate::config::held::{Missing, NO_GSSAPI};
+use crate::config::keywords::{KEYWORDS, Kind, OBSOLETE, find};
 use crate::exit::{Fatal, Result};
 use crate::server;
 
@@ -118,30 +118,54 @@ fn tssh() -> String {
 
 /// The one table of what ssh has and tssh has not.
 fn not_supported(page: &mut Page) {
-    for row in OPTIONS {
-        if let Some(reason) = row.refused {
-            let what = format!("{}: refused. {}.", sentence(row.what), reason);
-            page.entry(&format!("-{}", row.letter), row.value, &what.replace(".:", ":"));
+    for (names, reason) in lacks() {
+        page.entry(&names.join(", "), "", &sentence(reason));
+    }
+    page.text(
+        "An option is refused with its reason, and so is a keyword on the command line; of a \
+         keyword in a file it is said that it has no effect, where it asks for anything.",
+    );
+    let deprecated = KEYWORDS.iter().filter(|k| matches!(k.kind, Kind::Deprecated));
+    let deprecated: Vec<&str> = deprecated.map(|k| k.name).collect();
+    let obsolete = KEYWORDS.iter().filter(|k| matches!(k.kind, Kind::Unsupported(OBSOLETE)));
+    let obsolete: Vec<&str> = obsolete.map(|k| k.name).collect();
+    let said = "Passed over with a message, in ssh too";
+    page.text(&format!("{said}: {}.", obsolete.join(", ")));
+    page.text(&format!("Without effect in ssh too: {}.", deprecated.join(", ")));
+}
+
+/// Options and keywords that ssh has and tssh has not, by the reason.
+fn lacks() -> Vec<(Vec<String>, &'static str)> {
+    let options = OPTIONS
+        .iter()
+        .filter_map(|row| row.refused.map(|reason| (format!("-{}", row.letter), reason)));
+    let keywords = KEYWORDS.iter().filter_map(|keyword| match keyword.kind {
+        Kind::Held(_, Missing::Said(reason) | Missing::Quiet(reason)) => {
+            Some((crate::config::docs::name(keyword.name).to_owned(), reason))
+        }
+        _ => None,
+    });
+    // Of these keywords there are many, and all begin alike.
+    let gssapi = std::iter::once(("GSSAPI*".to_owned(), NO_GSSAPI));
+    let mut all: Vec<(Vec<String>, &str)> = Vec::new();
+    for (name, reason) in options.chain(keywords).chain(gssapi) {
+        match all.iter_mut().find(|(_, known)| *known == reason) {
+            Some((names, _)) => names.push(name),
+            None => all.push((vec![name], reason)),
         }
     }
-    for doc in DOCS {
-        let state = find(&doc.name.to_ascii_lowercase()).map(|keyword| &keyword.kind);
-        let what = match state {
-            Some(Kind::Held(_, Missing::Refused)) => "Ends the program, unless it is turned off.",
-            Some(Kind::Held(_, Missing::Said)) => "Without effect, which is said when it is used.",
-            Some(Kind::Held(_, Missing::Quiet)) => "Checked, and without effect.",
-            _ => continue,
-        };
-        page.entry(doc.name, "", what);
+    all
+}
+
+/// The same as the README has it.
+#[cfg(test)]
+fn lacks_in_markdown() -> String {
+    let mut text = "| of ssh | in tssh |\n| --- | --- |\n".to_owned();
+    for (names, reason) in lacks() {
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        text.push_str(&format!("| {} | {reason} |\n", names.join(", ")));
     }
-    let names = |wanted: fn(&Kind) -> bool| {
-        let names = KEYWORDS.iter().filter(|k| wanted(&k.kind)).map(|k| k.name);
-        names.collect::<Vec<_>>().join(", ")
-    };
-    let unsupported = names(|kind| matches!(kind, Kind::Unsupported));
-    page.text(&format!("Passed over with a message, as by an ssh without them: {unsupported}."));
-    let deprecated = names(|kind| matches!(kind, Kind::Deprecated));
-    page.text(&format!("Without effect in ssh too: {deprecated}."));
+    text
 }
 
 fn sentence(text: &str) -> String {
@@ -163,8 +187,9 @@ fn tssh_config() -> String {
     for doc in DOCS {
         let state = find(&doc.name.to_ascii_lowercase()).map(|keyword| &keyword.kind);
         let note = match state {
-            Some(Kind::Held(_, Missing::Refused)) => " Not supported: tssh ends.",
-            Some(Kind::Held(..)) => " Not supported: without effect.",
+            Some(Kind::Held(_, Missing::Said(_) | Missing::Quiet(_))) => {
+                " Not supported: without effect."
+            }
             _ => "",
         };
         page.entry(doc.name, doc.value, &format!("{}{note}", doc.what));
@@ -237,7 +262,9 @@ mod tests {
     fn pages_name_what_the_tables_have() {
         let text = page("tssh").unwrap();
         for row in OPTIONS {
-            assert!(text.contains(&format!("\\fB\\-{}\\fR", row.letter)), "-{}", row.letter);
+            // One that is refused stands with others that are for the same reason.
+            let end = if row.refused.is_none() { "\\fR" } else { "" };
+            assert!(text.contains(&format!("\\-{}{end}", row.letter)), "-{}", row.letter);
         }
         let text = page("tssh_config").unwrap();
         for doc in DOCS {
@@ -245,6 +272,15 @@ mod tests {
         }
         assert!(page("tsshd").unwrap().contains("AuthorizedKeysFile"));
         assert!(page("ssh").is_err());
+    }
+
+    /// The README says what ssh has and tssh has not, and it says all of it.
+    #[test]
+    fn the_readme_has_the_table_of_what_is_not_supported() {
+        let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+        let readme = std::fs::read_to_string(readme).unwrap();
+        let table = lacks_in_markdown();
+        assert!(readme.contains(&table), "README.md must have this table:\n{table}");
     }
 
     /// The formatter reads every page without a warning.

@@ -56,6 +56,7 @@ pub struct Long {
     pub group: Group,
 }
 
+use crate::config::held::{NO_GSSAPI, NO_PKCS11, NO_SHARING, NO_TUNNELS};
 use Group::{Algorithms, Forwarding, Login, Messages, Session, Sharing};
 
 const fn flag(letter: char, group: Group, what: &'static str) -> Row {
@@ -69,8 +70,6 @@ const fn value(letter: char, value: &'static str, group: Group, what: &'static s
 const fn refused(row: Row, reason: &'static str) -> Row {
     Row { refused: Some(reason), ..row }
 }
-
-const NOT_YET: &str = "not supported by tssh yet";
 
 /// Every option of OpenSSH 9 and 10.
 pub static OPTIONS: &[Row] = &[
@@ -91,13 +90,10 @@ pub static OPTIONS: &[Row] = &[
     flag('f', Session, "to the background once logged in and all forwards stand"),
     flag('G', Messages, "print the settings for a host"),
     flag('g', Forwarding, "let other hosts use the forwarded ports"),
-    refused(
-        value('I', "library", Login, "keys of a PKCS#11 token"),
-        "tssh is built without PKCS#11; an agent can hold such keys",
-    ),
+    refused(value('I', "library", Login, "keys of a PKCS#11 token"), NO_PKCS11),
     value('i', "file", Login, "private key"),
     value('J', "host[,host]", Login, "by way of these machines"),
-    refused(flag('K', Login, "GSSAPI login and delegation"), "tssh is built without GSSAPI"),
+    refused(flag('K', Login, "GSSAPI login and delegation"), NO_GSSAPI),
     flag('k', Login, "no GSSAPI delegation, which tssh never does"),
     value(
         'L',
@@ -106,11 +102,11 @@ pub static OPTIONS: &[Row] = &[
         "connections to the port here reach host:hostport from there",
     ),
     value('l', "user", Login, "user name there"),
-    refused(flag('M', Sharing, "be the master of a shared connection"), NOT_YET),
+    refused(flag('M', Sharing, "be the master of a shared connection"), NO_SHARING),
     value('m', "MACs", Algorithms, "MACs to offer"),
     flag('N', Session, "no command: forward ports only"),
     flag('n', Session, "no standard input"),
-    refused(value('O', "command", Sharing, "ask the master of a shared connection"), NOT_YET),
+    refused(value('O', "command", Sharing, "ask the master of a shared connection"), NO_SHARING),
     value('o', "'Key value'", Login, "any line of ssh_config(5)"),
     value('P', "tag", Login, "tag for the conditions of Match tagged"),
     value('p', "port", Login, "port of the server"),
@@ -127,17 +123,14 @@ pub static OPTIONS: &[Row] = &[
         Forwarding,
         "connections to the port there reach host:hostport from here",
     ),
-    refused(value('S', "path", Sharing, "socket of a shared connection"), NOT_YET),
+    refused(value('S', "path", Sharing, "socket of a shared connection"), NO_SHARING),
     flag('s', Session, "the command is a subsystem"),
     flag('T', Session, "no terminal"),
     flag('t', Session, "terminal; twice even without one here"),
     flag('V', Messages, "version, to standard error"),
     flag('v', Messages, "say what happens; up to three times"),
     value('W', "host:port", Forwarding, "standard input and output reach host:port"),
-    refused(
-        value('w', "tun[:tun]", Forwarding, "tunnel device"),
-        "tssh has no tunnel devices: forward ports instead",
-    ),
+    refused(value('w', "tun[:tun]", Forwarding, "tunnel device"), NO_TUNNELS),
     flag('X', Forwarding, "forward X11"),
     flag('x', Forwarding, "do not forward X11"),
     flag('Y', Forwarding, "forward X11 for trusted programs"),
@@ -169,6 +162,12 @@ pub static LONG: &[Long] = &[
         value: "",
         what: "listening on one of IPv4 and IPv6 is enough",
         group: Forwarding,
+    },
+    Long {
+        name: "strict-openssh",
+        value: "",
+        what: "do as ssh does where tssh differs on purpose; give it first",
+        group: Login,
     },
     Long {
         name: "demo",

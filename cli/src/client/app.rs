@@ -20,6 +20,7 @@ use super::shared::Shared;
 use super::worker::{Kind, Question};
 use crate::background::Background;
 use crate::config::Settings;
+use crate::connect::Service;
 use crate::limits::LOCAL_DIALS_MAX;
 use crate::log::{self, Level};
 use ports::PortFile;
@@ -42,6 +43,10 @@ pub struct Client {
     plan: Plan,
     /// The way to the background, until it is gone.
     background: Option<Background>,
+    /// The socket, until its type of service is set.
+    service: Option<Service>,
+    /// What the last key exchange agreed on.
+    negotiated: Option<Negotiated>,
     address: Option<SocketAddr>,
     shared: Arc<Shared>,
     questions: mpsc::Sender<Question>,
@@ -74,6 +79,10 @@ impl Application for Client {
                 self.session_closed(control);
             }
             AppEvent::ChannelClosed { .. } => {}
+            AppEvent::ChannelIdle { channel } => log::verbose(format_args!(
+                "channel {}: closed, nothing has passed through it (ChannelTimeout)",
+                channel.index()
+            )),
             AppEvent::Reminded(x11::PREPARED) => self.x11_prepared(control),
             AppEvent::Reminded(TYPED) => self.typed(control),
             event if self.late_forward(&event) => {}
@@ -96,6 +105,8 @@ impl Client {
             settings,
             plan,
             background: None,
+            service: None,
+            negotiated: None,
             address,
             shared,
             questions,
@@ -121,6 +132,20 @@ impl Client {
         Self { background, ..self }
     }
 
+    /// It sets the type of service once it knows what the connection carries.
+    #[must_use]
+    pub fn with_service(self, service: Option<Service>) -> Self {
+        Self { service, ..self }
+    }
+
+    /// `IPQoS`, once and for all.
+    pub(super) fn set_service(&mut self) {
+        let Some(service) = self.service.take() else { return };
+        let interactive = self.plan.tty || self.plan.program.is_none() || self.settings.x11.wanted;
+        let kinds = self.settings.quality.ip_qos;
+        service.set(if interactive { kinds.interactive } else { kinds.bulk });
+    }
+
     fn protocol(&mut self, event: Event, control: &mut Control<'_>) {
         match event {
             Event::PeerIdentification(text) => {
@@ -135,14 +160,23 @@ impl Client {
             }
             Event::Note(text) => log::debug1(text),
             Event::HostKey(question) => self.ask(Kind::HostKey(Box::new(question)), control),
-            Event::Exchanged { negotiated, .. } => log_negotiated(&negotiated),
+            Event::Exchanged { first, negotiated } => {
+                // In ssh's words, which scripts count.
+                log::debug1("SSH2_MSG_NEWKEYS sent");
+                log::debug1("SSH2_MSG_NEWKEYS received");
+                log_negotiated(&negotiated);
+                if first && self.settings.quality.warn_weak_crypto && !negotiated.post_quantum {
+                    warn_weak(negotiated.kex);
+                }
+                self.negotiated = Some(negotiated);
+            }
             Event::Auth(AuthEvent::Question(question)) => self.ask(Kind::Auth(question), control),
             // A banner is for the user, not for the log file.
             Event::Auth(AuthEvent::Banner(text)) if log::enabled(Level::Info) => log::show(text),
             Event::Auth(_) => {}
             Event::Authenticated { .. } => self.authenticated(control),
             Event::Debug { message, .. } => log::debug1(format_args!("Remote: {message}")),
-            Event::Pong(_) => {}
+            Event::Pong(_) => log::debug3("the server has answered chaff"),
             Event::Unimplemented(number) => {
                 log::debug1(format_args!("Received SSH2_MSG_UNIMPLEMENTED for {number}"));
             }
@@ -172,12 +206,21 @@ impl Client {
         };
         let host = &self.settings.host_name;
         log::verbose(format_args!("Authenticated to {host} ({way}) using \"{method}\"."));
+        self.set_service();
         // The programs that come before the login have been started by now.
         crate::open_files::raise();
         if self.start_forwards(control) && self.forwards_pending == 0 {
             self.open_session(control);
         }
     }
+}
+
+/// `WarnWeakCrypto`.
+fn warn_weak(kex: &str) {
+    log::info(format_args!(
+        "** WARNING: connection is not using a post-quantum key exchange algorithm: {kex}."
+    ));
+    log::info("** Whoever records this session can read it once there are quantum computers.");
 }
 
 fn log_negotiated(negotiated: &Negotiated) {

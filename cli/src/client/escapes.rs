@@ -62,6 +62,10 @@ impl EscapeKeys {
                 log::show(format_args!("{shown}B\r\n"));
                 self.pass_on(found);
             }
+            Escape::Information => {
+                log::show(format_args!("{shown}I\r\n"));
+                self.pass_on(found);
+            }
             Escape::Command(_) => self.pass_on(found),
             Escape::Background => {
                 self.pass_on(found);

@@ -34,6 +34,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tssh_connection::{ClientConfig, ConnectionConfig, Stack};
+use tssh_forward::core::idle::ChannelTimeouts;
 use tssh_forward::driver::{DriverOptions, Keepalive, Waits, run};
 use tssh_transport::algorithms::{Algorithms, COMPRESSION_ON};
 use tssh_transport::entropy::{Entropy, SEED_BYTES};
@@ -113,6 +114,7 @@ fn prepare(arguments: Arguments) -> Result<Option<(Settings, Plan, Route)>> {
     }
     let settings = Settings::resolve(&options, host, &account, default_list)?;
     log::set_level(settings.log_level);
+    log::show_always(&settings.quality.log_verbose);
     if let Some(facility) = options.syslog_facility.as_ref().filter(|_| arguments.syslog) {
         log::use_syslog(facility);
     }
@@ -127,11 +129,14 @@ fn prepare(arguments: Arguments) -> Result<Option<(Settings, Plan, Route)>> {
         log::out(text).map_err(|error| Fatal::new(os_words(&error)))?;
         return Ok(None);
     }
+    if let Some(words) = &settings.quality.refuse_connection {
+        return Err(Fatal::new(format!("Refusing connection: {words}")));
+    }
     config::report_missing(&options)?;
     let mut plan = Plan::new(&settings, command)?;
     plan.one_shot = arguments.one_shot;
     plan.no_wait = arguments.no_wait;
-    plan.any_family = arguments.any_family;
+    plan.any_family = arguments.any_family || settings.strict_openssh;
     plan.port_file.clone_from(&arguments.port_file);
     let route = Route::new(&settings, arguments.config_file.as_deref(), arguments.verbosity)?;
     Ok(Some((settings, plan, route)))
@@ -203,7 +208,7 @@ async fn log_in(
 ) -> Result<u8> {
     let settings = Arc::new(settings);
     let connected = connect(&settings, &route).await?;
-    let Connected { stream, address, time_left, proxy } = connected;
+    let Connected { stream, address, time_left, proxy, service } = connected;
     let learnt_at = if route == Route::Direct { address } else { None };
     let check = HostKeyCheck::new(Arc::clone(&settings), learnt_at)?;
     let stack = stack(&settings, &check)?;
@@ -211,10 +216,11 @@ async fn log_in(
     let options = DriverOptions {
         host: settings.host_name.clone(),
         waits: waits(&settings, time_left),
+        channel_timeouts: ChannelTimeouts::new(settings.quality.channel_timeouts.clone()),
         ..DriverOptions::default()
     };
     let client = Client::new(Arc::clone(&settings), plan, address, Arc::clone(&shared), questions);
-    let client = client.in_background(background);
+    let client = client.in_background(background).with_service(service);
     let ended = run(stream, stack, client, options).await;
     drop(proxy);
     // Before anything is printed: the terminal is as it was found.
@@ -249,7 +255,7 @@ fn stack(settings: &Settings, check: &HostKeyCheck) -> Result<Stack> {
         ..default
     };
     let transport = TransportConfig {
-        identification: crate::IDENTIFICATION.to_owned(),
+        identification: settings.quality.identification.clone(),
         algorithms,
         rekey,
         host_keys: Vec::new(),

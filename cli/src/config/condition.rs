@@ -157,7 +157,7 @@ fn tag(options: &Options) -> &str {
 fn host_name(options: &Options, facts: &Facts<'_>) -> Result<String, String> {
     match &options.host_name {
         Some(name) if facts.final_pass => Ok(name.clone()),
-        Some(text) => tokens::host_name(text, facts.original),
+        Some(text) => tokens::host_name(text, facts.original, options.strict_openssh),
         None => Ok(facts.host.to_owned()),
     }
 }

@@ -71,7 +71,7 @@ pub static DOCS: &[Doc] = &[
     doc("LocalCommand", "command", "Command to run here once logged in."),
     doc("LocalForward", "[bind:]port host:port", "Forward a port here to a target there."),
     doc("LogLevel", "level", "How much is said."),
-    doc("LogVerbose", "list", "Parts of the program that say more."),
+    doc("LogVerbose", "pattern ...", "Messages to show always, by file.rs:module():line."),
     doc("MACs", "[+-^]list", "MACs to offer."),
     doc("Match", "conditions", "The lines that follow are for where these hold."),
     doc("NoHostAuthenticationForLocalhost", "yes|no", "Do not check the key of this machine."),
@@ -120,6 +120,13 @@ pub static DOCS: &[Doc] = &[
     doc("XAuthLocation", "path", "Where xauth is."),
 ];
 
+/// A keyword as the manual writes it, from its lower-case name.
+#[must_use]
+pub fn name(keyword: &'static str) -> &'static str {
+    let doc = DOCS.iter().find(|doc| doc.name.eq_ignore_ascii_case(keyword));
+    doc.map_or(keyword, |doc| doc.name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,7 +137,7 @@ mod tests {
         let described = |name: &str| DOCS.iter().any(|doc| doc.name.to_ascii_lowercase() == name);
         for keyword in KEYWORDS {
             let other_name =
-                matches!(keyword.kind, Kind::Alias(_) | Kind::Deprecated | Kind::Unsupported);
+                matches!(keyword.kind, Kind::Alias(_) | Kind::Deprecated | Kind::Unsupported(_));
             assert_eq!(described(keyword.name), !other_name, "{}", keyword.name);
         }
         for doc in DOCS {

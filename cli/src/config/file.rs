@@ -32,8 +32,10 @@ pub struct Reader<'a> {
 pub enum Origin {
     /// The user's own, which nobody else may be able to write.
     User,
-    /// The one of `-F`, or the command line.
+    /// The one of `-F`.
     Named,
+    /// No file: `-o`.
+    CommandLine,
     /// The system's.
     System,
 }
@@ -42,7 +44,7 @@ impl Origin {
     /// Where relative paths of `Include` begin.
     fn directory(self, facts: &Facts<'_>) -> PathBuf {
         match self {
-            Self::User | Self::Named => facts.account.home.join(".ssh"),
+            Self::User | Self::Named | Self::CommandLine => facts.account.home.join(".ssh"),
             Self::System => PathBuf::from("/etc/ssh"),
         }
     }
@@ -84,7 +86,7 @@ impl<'a> Reader<'a> {
     /// ssh's complaint; the place is called `command-line line 0`.
     pub fn command_line(&mut self, text: &str) -> Result<()> {
         let file = Path::new("command-line");
-        let place = Place { file, line: 0, origin: Origin::Named, depth: 0 };
+        let place = Place { file, line: 0, origin: Origin::CommandLine, depth: 0 };
         let mut active = true;
         self.line(text, &place, &mut active).map_err(|fault| match fault.text(&place) {
             Ok(text) => Fatal::new(text),
@@ -177,7 +179,7 @@ impl<'a> Reader<'a> {
             (Kind::Deprecated, _) => {
                 log::debug1(format_args!("{file} line {line}: Deprecated option \"{name}\""));
             }
-            (Kind::Unsupported, _) => {
+            (Kind::Unsupported(_), _) => {
                 let text = format!("{file} line {line}: Unsupported option \"{name}\"");
                 // Distributions set some for everybody: nobody here has asked for those.
                 match turned_off(&words) || place.origin == Origin::System {
@@ -186,7 +188,7 @@ impl<'a> Reader<'a> {
                 }
             }
             (Kind::Held(shape, missing), name) => {
-                let asked = !turned_off(&words) && *missing != Missing::Quiet;
+                let off = turned_off(&words);
                 let mut words: Words = words.into();
                 let kept = held::apply(name, shape, self.options, &mut words, *active);
                 let kept = kept.map_err(Fault::Bad)?;
@@ -194,10 +196,10 @@ impl<'a> Reader<'a> {
                     let text = format!("keyword {name} extra arguments at end of line");
                     return Err(Fault::Bad(text));
                 }
-                if kept && asked {
-                    let (place, refused) =
-                        (format!("{file} line {line}"), *missing == Missing::Refused);
-                    self.options.missing.push(Absent { place, keyword: name, refused });
+                if let (true, false, Missing::Said(reason)) = (kept, off, *missing) {
+                    let (place, origin) = (format!("{file} line {line}"), place.origin);
+                    let keyword = super::docs::name(name);
+                    self.options.missing.push(Absent { place, keyword, reason, origin });
                 }
             }
             _ => {

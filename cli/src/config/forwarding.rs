@@ -31,7 +31,7 @@ impl X11Settings {
         let seconds = o.forward_x11_timeout.unwrap_or(X11_TIMEOUT_SECONDS);
         Self {
             wanted: o.forward_x11.unwrap_or(false),
-            by_flag: o.forward_x11_by_flag,
+            by_flag: o.forward_x11_by_flag && !o.strict_openssh,
             trusted: o.forward_x11_trusted.unwrap_or(false),
             timeout: (seconds > 0).then(|| Duration::from_secs(u64::from(seconds))),
             xauth: PathBuf::from(o.xauth_location.as_deref().unwrap_or(XAUTH)),

@@ -3,8 +3,12 @@
 
 use super::keywords::{Complaint, Words, argument};
 use super::options::Options;
+use super::tokens::Tokens;
+use crate::exit::Fatal;
 use crate::limits::LIST_ENTRIES_MAX;
-use tssh_forward::core::address::{BadSpec, DynamicForward, LocalForward, RemoteForward, Target};
+use tssh_forward::core::address::{
+    BadSpec, DynamicForward, Listen, LocalForward, RemoteForward, Target,
+};
 use tssh_forward::core::policy::{PermitOpen, StreamLocalBind};
 use tssh_forward::driver::ListenOptions;
 
@@ -53,6 +57,31 @@ impl ForwardSettings {
         }
     }
 
+    /// Fills in the tokens of paths; names of hosts have none, and variables are filled in.
+    ///
+    /// # Errors
+    /// A token that does not exist.
+    pub fn with_paths(mut self, tokens: &Tokens<'_>) -> Result<Self, Fatal> {
+        let fill = |path: &mut String| -> Result<(), Fatal> {
+            *path = tokens.expand_tokens(path).map_err(Fatal::new)?;
+            Ok(())
+        };
+        let listens = self.local.iter_mut().map(|forward| &mut forward.listen);
+        let listens = listens.chain(self.dynamic.iter_mut().map(|forward| &mut forward.listen));
+        for listen in listens.chain(self.remote.iter_mut().map(|forward| &mut forward.listen)) {
+            if let Listen::Unix(path) = listen {
+                fill(path)?;
+            }
+        }
+        let targets = self.local.iter_mut().map(|forward| &mut forward.target);
+        for target in targets.chain(self.remote.iter_mut().filter_map(|f| f.target.as_mut())) {
+            if let Target::Unix(path) = target {
+                fill(path)?;
+            }
+        }
+        Ok(self)
+    }
+
     /// Whether anything is forwarded besides standard input and output.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -93,7 +122,7 @@ pub fn local(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Com
     let spec = match words.pop_front() {
         Some(target) => format!("{listen}:{target}"),
         // The book's one-argument form; ssh refuses it, the older ssh2 ignored it in silence.
-        None if listen.matches(':').count() >= 2 => listen,
+        None if listen.matches(':').count() >= 2 && !o.strict_openssh => listen,
         None => return Err("Missing target argument.".to_owned()),
     };
     let forward = crate::forwards::local(&spec).map_err(|fault| bad(&fault))?;
@@ -106,15 +135,16 @@ pub fn local(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Com
 /// `RemoteForward`, in two words, in the one of the older ssh2, or without a target: SOCKS.
 pub fn remote(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complaint> {
     let listen = argument(words)?;
+    // Whether it must have a target; nothing where it may.
     let (spec, fixed) = match words.pop_front() {
         // What `-G` prints for a SOCKS proxy; ssh does not read its own word.
-        Some(target) if target == "[socks]:0" => (listen, false),
-        Some(target) => (format!("{listen}:{target}"), true),
-        None => (listen, false),
+        Some(target) if target == "[socks]:0" => (listen, None),
+        Some(target) => (format!("{listen}:{target}"), Some(true)),
+        None => (listen, o.strict_openssh.then_some(false)),
     };
     let forward = crate::forwards::remote(&spec).map_err(|fault| bad(&fault))?;
     // `port host` looks like a bind address and a port.
-    if fixed && forward.target.is_none() {
+    if fixed.is_some_and(|fixed| fixed != forward.target.is_some()) {
         return Err("Bad forwarding specification.".to_owned());
     }
     if active {

@@ -1,5 +1,5 @@
-//! Keywords whose values are checked and kept, so that `-G` prints them, and which nothing acts
-//! on yet.
+//! Keywords whose values are checked and kept as text, in the form that `-G` prints: those that
+//! nothing acts on, and those that few places look at.
 
 use super::keywords::{Complaint, Words, argument, seconds, unsupported};
 use super::options::Options;
@@ -30,16 +30,32 @@ pub enum Shape {
     Check(fn(&mut Words) -> Result<Vec<String>, Complaint>),
 }
 
-/// What becomes of a connection that asks for something which is not built.
+/// What becomes of a value that is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
-    /// Nothing: it has no meaning for what is built.
-    Quiet,
-    /// It is said once, unless the value turns it off.
-    Said,
-    /// It would be dangerous to go on without it: refused, unless turned off.
-    Refused,
+    /// Nothing is missing: the settings look at it.
+    Nothing,
+    /// It has no meaning for what is built, for this reason.
+    Quiet(&'static str),
+    /// It asks for what is not built, for this reason. From a file that is said, from the command
+    /// line it is refused; unless the value turns it off.
+    Said(&'static str),
 }
+
+/// Why host-based authentication is not there.
+pub const NO_HOST_BASED: &str = "tssh is built without host-based authentication";
+/// Why keys of tokens are not there.
+pub const NO_PKCS11: &str = "tssh is built without PKCS#11; an agent can hold such keys";
+/// Why tunnel devices are not there.
+pub const NO_TUNNELS: &str = "tssh has no tunnel devices: forward ports instead";
+/// Why security keys are not used directly.
+pub const NO_FIDO: &str = "security keys (FIDO) are used through an agent only";
+/// Why host keys are not looked for in DNS.
+pub const NO_SSHFP: &str = "tssh does not look for host keys (SSHFP records) in DNS";
+/// Why connections are not shared.
+pub const NO_SHARING: &str = "tssh does not share connections yet";
+/// Why GSSAPI is not there.
+pub const NO_GSSAPI: &str = "tssh is built without GSSAPI";
 
 /// Checks a value and, when `active`, keeps it unless an earlier line set it. Whether it was kept.
 ///
@@ -161,6 +177,11 @@ const SERVICES: &[(&str, u8)] = &[
     ("reliability", 0x04),
 ];
 
+/// The interval of keystrokes in milliseconds where nobody names another; ssh's.
+const KEYSTROKE_MS: u32 = 20;
+/// Longer ones would be felt as a broken connection; ssh's bound.
+const KEYSTROKE_MS_MAX: u32 = 1000;
+
 /// `AddKeysToAgent`: a word, a duration, or `confirm` and a duration.
 pub fn add_keys_to_agent(words: &mut Words) -> Result<Vec<String>, Complaint> {
     let word = argument(words)?;
@@ -206,6 +227,72 @@ pub fn ip_qos(words: &mut Words) -> Result<Vec<String>, Complaint> {
         None => first.clone(),
     };
     Ok(vec![first, second])
+}
+
+/// The byte that a kept value of `IPQoS` stands for; nothing where the system's own is to stay.
+#[must_use]
+pub fn type_of_service(kept: &str) -> Option<u8> {
+    match SERVICES.iter().find(|(name, _)| *name == kept) {
+        Some((_, value)) => Some(*value),
+        None => u8::from_str_radix(kept.strip_prefix("0x")?, 16).ok(),
+    }
+}
+
+/// `ChannelTimeout`: kinds of channel with the time that each may be idle, or `none`.
+pub fn channel_timeout(words: &mut Words) -> Result<Vec<String>, Complaint> {
+    let all: Vec<String> = words.drain(..).collect();
+    if all.is_empty() {
+        return Err("Missing argument.".to_owned());
+    }
+    let none = all.iter().any(|word| word.eq_ignore_ascii_case("none"));
+    if none && all.len() > 1 {
+        return Err("keyword channeltimeout \"none\" argument must appear alone.".to_owned());
+    }
+    match all.iter().find(|word| !none && timeout(word).is_none()) {
+        Some(word) => Err(format!("Invalid channel timeout {word}")),
+        None => Ok(all),
+    }
+}
+
+/// One word of `ChannelTimeout`: a pattern of channel types, and seconds.
+#[must_use]
+pub fn timeout(word: &str) -> Option<(&str, u32)> {
+    let (kind, time) = word.split_once('=')?;
+    (!kind.is_empty()).then_some((kind, values::seconds(time)?))
+}
+
+/// `ObscureKeystrokeTiming`: yes, no, or `interval:` and milliseconds.
+pub fn keystroke_timing(words: &mut Words) -> Result<Vec<String>, Complaint> {
+    let word = argument(words)?;
+    let kept = match values::flag(&word) {
+        Some(true) => "yes".to_owned(),
+        Some(false) => "no".to_owned(),
+        None => {
+            let digits = word.strip_prefix("interval:").ok_or_else(|| unsupported(&word))?;
+            let interval = digits.parse().ok().filter(|ms| (1..=KEYSTROKE_MS_MAX).contains(ms));
+            format!("interval:{}", interval.ok_or_else(|| unsupported(&word))?)
+        }
+    };
+    Ok(vec![kept])
+}
+
+/// The interval that a kept value of `ObscureKeystrokeTiming` stands for, in milliseconds.
+#[must_use]
+pub fn keystroke_interval(kept: Option<&str>) -> Option<u32> {
+    match kept {
+        Some("no") => None,
+        Some(interval) if interval != "yes" => interval.strip_prefix("interval:")?.parse().ok(),
+        _ => Some(KEYSTROKE_MS),
+    }
+}
+
+/// `WarnWeakCrypto`: yes, no, or a list of exceptions, of which there is one.
+pub fn weak_crypto(words: &mut Words) -> Result<Vec<String>, Complaint> {
+    let word = argument(words)?;
+    if values::flag(&word).is_none() && word != "no-pq-kex" {
+        return Err(unsupported(&word));
+    }
+    Ok(vec![word])
 }
 
 fn service(word: &str) -> Option<String> {

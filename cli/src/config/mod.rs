@@ -17,6 +17,7 @@ pub mod held;
 pub mod keywords;
 pub mod options;
 pub mod pattern;
+pub mod quality;
 pub mod settings;
 pub mod tokens;
 pub mod values;
@@ -27,6 +28,7 @@ pub use options::Options;
 pub use settings::Settings;
 
 use crate::exit::{Fatal, Result, os_words};
+use crate::log;
 use file::{Origin, Reader};
 use options::{Absent, Canonicalize};
 use std::path::Path;
@@ -49,7 +51,7 @@ pub fn read_files(options: &mut Options, file: Option<&Path>, facts: Facts<'_>) 
     let full = canonical::host(options, &name)?;
     let canonicalize = options.canonicalize_hostname.unwrap_or_default() != Canonicalize::No;
     if wants_final || canonicalize {
-        crate::log::debug1("re-parsing configuration");
+        log::debug1("re-parsing configuration");
         options.host_name = Some(full.clone());
         let mut reader = Reader::new(options, Facts { host: &full, final_pass: true, ..facts });
         pass(&mut reader, file)?;
@@ -61,7 +63,7 @@ pub fn read_files(options: &mut Options, file: Option<&Path>, facts: Facts<'_>) 
 /// The host as `HostName` has it, or as it was given.
 fn host_name(options: &Options, host: &str) -> Result<String> {
     match &options.host_name {
-        Some(text) => tokens::host_name(text, host).map_err(Fatal::new),
+        Some(text) => tokens::host_name(text, host, options.strict_openssh).map_err(Fatal::new),
         None => Ok(host.to_owned()),
     }
 }
@@ -83,9 +85,7 @@ fn pass(reader: &mut Reader<'_>, file: Option<&Path>) -> Result<()> {
         match reader.file(path, origin) {
             Ok(read) => read?,
             // Both are optional, and one that cannot be read is passed over, as ssh does.
-            Err(error) => {
-                crate::log::debug3(format_args!("{}: {}", path.display(), os_words(&error)))
-            }
+            Err(error) => log::debug3(format_args!("{}: {}", path.display(), os_words(&error))),
         }
     }
     Ok(())
@@ -94,17 +94,19 @@ fn pass(reader: &mut Reader<'_>, file: Option<&Path>) -> Result<()> {
 /// Says what the configuration asks for and is not built.
 ///
 /// # Errors
-/// Something that it would be dangerous to go on without.
+/// The command line asks for it.
 pub fn report_missing(options: &Options) -> Result<()> {
-    for Absent { place, keyword, refused } in &options.missing {
-        if *refused {
-            return Err(Fatal::new(format!(
-                "{place}: {keyword} is not supported yet; set it to \"none\" for this host to go \
-                 on without it"
-            )));
+    for Absent { place, keyword, reason, origin } in &options.missing {
+        let text = format!("{place}: {keyword} has no effect: {reason}");
+        match origin {
+            Origin::CommandLine => {
+                let text = format!("{keyword} is not supported: {reason}");
+                return Err(Fatal::usage(text));
+            }
+            // Nobody here has asked for what stands in the machine's own file.
+            Origin::System => log::debug1(text),
+            Origin::User | Origin::Named => log::info(text),
         }
-        let text = format!("{place}: {keyword} is not supported yet and has no effect");
-        crate::log::info(text);
     }
     Ok(())
 }

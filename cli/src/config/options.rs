@@ -221,6 +221,10 @@ pub struct Options {
     pub tcp_keep_alive: Option<bool>,
     pub update_host_keys: Option<UpdateHostKeys>,
     pub user: Option<String>,
+    /// It stood on the command line as `-l` or in front of the host: it has no tokens.
+    pub user_is_literal: bool,
+    /// `--strict-openssh`.
+    pub strict_openssh: bool,
     pub user_known_hosts_file: Option<Vec<String>>,
     pub xauth_location: Option<String>,
     pub visual_host_key: Option<bool>,
@@ -239,8 +243,10 @@ pub struct Absent {
     pub place: String,
     /// The keyword.
     pub keyword: &'static str,
-    /// Whether going on without it would be dangerous.
-    pub refused: bool,
+    /// Why it is not there.
+    pub reason: &'static str,
+    /// Who asked for it: a user on the command line is refused, one in a file is told.
+    pub origin: super::file::Origin,
 }
 
 impl Options {
@@ -251,6 +257,15 @@ impl Options {
             let (Proxy::Command(text) | Proxy::Jump(text)) = proxy;
             !text.eq_ignore_ascii_case("none")
         })
+    }
+
+    /// A value that is only kept: its words, unless it is "none".
+    #[must_use]
+    pub fn kept(&self, keyword: &str) -> &[String] {
+        match self.held.get(keyword).map(Vec::as_slice) {
+            Some([none]) if none.eq_ignore_ascii_case("none") => &[],
+            words => words.unwrap_or_default(),
+        }
     }
 
     /// The rules for following aliases.

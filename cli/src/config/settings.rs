@@ -7,6 +7,7 @@ use super::options::{
     AddKeysToAgent, AddressFamily, FingerprintHash, Options, Proxy, PubkeyAuthentication,
     RequestTty, SessionType, StrictHostKeyChecking, UpdateHostKeys,
 };
+use super::quality::Quality;
 use super::tokens::{self, Tokens};
 use super::values::{EscapeChar, RekeyLimit};
 use super::words::split_arguments;
@@ -51,6 +52,9 @@ pub struct Settings {
     pub connect_timeout: Option<Duration>,
     pub connection_attempts: u32,
     pub tcp_keep_alive: bool,
+    pub quality: Quality,
+    /// `--strict-openssh`.
+    pub strict_openssh: bool,
     pub server_alive_interval: Option<Duration>,
     pub server_alive_count_max: u32,
     pub identities: Vec<Identity>,
@@ -66,6 +70,7 @@ pub struct Settings {
     /// Methods to try, in order.
     pub authentications: Vec<String>,
     pub number_of_password_prompts: u32,
+    pub kbd_interactive_devices: String,
     pub pubkey_accepted_algorithms: Vec<String>,
     pub required_rsa_size: u32,
     /// What an authority may sign certificates with.
@@ -134,26 +139,24 @@ impl Settings {
             None => super::host_name(o, host)?.to_lowercase(),
         };
         let port = o.port.unwrap_or(22);
-        let user = o.user.clone().unwrap_or_else(|| account.name.clone());
         let key_alias = o.host_key_alias.as_ref().map(|alias| alias.to_lowercase());
-        crate::args::check_destination(&host_name, Some(&user))?;
         if o.connection_attempts == Some(0) {
             return Err(Fatal::new("Invalid number of ConnectionAttempts"));
         }
         let local_host = tokens::local_host();
-        let paths = Paths {
+        let tokens = Tokens {
             account,
-            tokens: Tokens {
-                account,
-                local_host: &local_host,
-                original: host,
-                host: &host_name,
-                key_alias: key_alias.as_deref().unwrap_or(host),
-                port,
-                user: &user,
-                jump: jump_host(o.proxy.as_ref()),
-            },
+            local_host: &local_host,
+            original: host,
+            host: &host_name,
+            key_alias: key_alias.as_deref().unwrap_or(host),
+            port,
+            user: "",
+            jump: jump_host(o.proxy.as_ref()),
         };
+        let user = user(o, &tokens)?;
+        crate::args::check_destination(&host_name, Some(&user))?;
+        let paths = Paths { account, tokens: Tokens { user: &user, ..tokens } };
         let list = |kind, names: &Option<String>| {
             names.as_ref().map(|names| algorithms::assemble(kind, names, &default_list(kind)))
         };
@@ -175,6 +178,9 @@ impl Settings {
             macs: list(List::Mac, &o.macs),
             kex_algorithms: list(List::Kex, &o.kex_algorithms),
             host_key_algorithms: list(List::Key, &o.host_key_algorithms),
+            forwards: ForwardSettings::of(o).with_paths(&paths.tokens)?,
+            set_env: set_env(o, &paths)?,
+            quality: Quality::of(o).checked(o, &paths.tokens)?,
             ..Self::without_paths(o, host, account)
         };
         if let Some(accepted) = accepted {
@@ -214,6 +220,8 @@ impl Settings {
             connect_timeout: timeout(o.connect_timeout),
             connection_attempts: o.connection_attempts.unwrap_or(1),
             tcp_keep_alive: o.tcp_keep_alive.unwrap_or(true),
+            quality: Quality::of(o),
+            strict_openssh: o.strict_openssh,
             server_alive_interval: timeout(o.server_alive_interval),
             server_alive_count_max: o.server_alive_count_max.unwrap_or(3),
             identities: Vec::new(),
@@ -225,9 +233,10 @@ impl Settings {
             batch_mode: o.batch_mode.unwrap_or(false),
             authentications: authentications(o),
             number_of_password_prompts: o.number_of_password_prompts.unwrap_or(3),
+            kbd_interactive_devices: o.kept("kbdinteractivedevices").join(","),
             pubkey_accepted_algorithms: algorithms::all_key_algorithms(),
             ca_signature_algorithms: authority_algorithms(o),
-            required_rsa_size: o.required_rsa_size.unwrap_or(tssh_transport::limits::RSA_BITS_MIN),
+            required_rsa_size: required_rsa_size(o),
             strict_host_key_checking: o.strict_host_key_checking.unwrap_or_default(),
             user_known_hosts: Vec::new(),
             global_known_hosts: Vec::new(),
@@ -235,14 +244,13 @@ impl Settings {
             hash_known_hosts: o.hash_known_hosts.unwrap_or(false),
             check_host_ip: o.check_host_ip.unwrap_or(false),
             known_hosts_command: not_none(&o.known_hosts_command),
-            no_host_authentication_for_localhost: o
-                .no_host_authentication_for_localhost
-                .unwrap_or(false),
+            no_host_authentication_for_localhost: o.no_host_authentication_for_localhost
+                == Some(true),
             revoked_host_keys: None,
             update_host_keys: update_host_keys(o),
             visual_host_key: o.visual_host_key.unwrap_or(false),
             fingerprint_hash: o.fingerprint_hash.unwrap_or_default(),
-            forwards: ForwardSettings::of(o),
+            forwards: ForwardSettings::default(),
             forward_agent: None,
             x11: X11Settings::of(o),
             ciphers: None,
@@ -254,13 +262,12 @@ impl Settings {
             rekey_limit: o.rekey_limit.unwrap_or_default(),
             request_tty: o.request_tty.unwrap_or_default(),
             remote_command: not_none(&o.remote_command),
-            local_command: not_none(&o.local_command)
-                .filter(|_| o.permit_local_command == Some(true)),
+            local_command: local_command(o),
             session_type: o.session_type.unwrap_or_default(),
             fork_after_authentication: background,
             stdin_null: background || o.stdin_null.unwrap_or(false),
             send_env: o.send_env.clone(),
-            set_env: o.set_env.clone(),
+            set_env: Vec::new(),
             enable_escape_commandline: o.enable_escape_commandline.unwrap_or(false),
             escape_char: o.escape_char.unwrap_or(EscapeChar::Byte(b'~')),
             log_level: o.log_level.unwrap_or(Level::Info),
@@ -316,6 +323,38 @@ impl Settings {
             None => crate::known_hosts::host_and_port(&self.host_name, self.port),
         }
     }
+}
+
+/// The user to log in as. In a file its tokens are filled in, as in OpenSSH 10; all but those that
+/// name the user.
+fn user(o: &Options, tokens: &Tokens<'_>) -> Result<String> {
+    match &o.user {
+        None => Ok(tokens.account.name.clone()),
+        Some(user) if o.user_is_literal => Ok(user.clone()),
+        Some(user) if user.contains("%r") || user.contains("%C") => {
+            Err(Fatal::new(format!("User {user}: %r and %C stand for the user themselves")))
+        }
+        Some(user) => tokens.expand(user).map_err(Fatal::new),
+    }
+}
+
+/// `SetEnv`: variables of ours are filled in, as in OpenSSH 10; a percent sign is one.
+fn set_env(o: &Options, paths: &Paths<'_>) -> Result<Vec<(String, String)>> {
+    let expand = |(name, value): &(String, String)| {
+        let value = paths.tokens.expand(&value.replace('%', "%%")).map_err(Fatal::new)?;
+        Ok((name.clone(), value))
+    };
+    o.set_env.iter().map(expand).collect()
+}
+
+/// OpenSSH takes keys of 1024 bits where nobody says otherwise.
+fn required_rsa_size(o: &Options) -> u32 {
+    let ours = tssh_transport::limits::RSA_BITS_MIN;
+    o.required_rsa_size.unwrap_or(if o.strict_openssh { 1024 } else { ours })
+}
+
+fn local_command(o: &Options) -> Option<String> {
+    not_none(&o.local_command).filter(|_| o.permit_local_command == Some(true))
 }
 
 /// Files of somebody's own choice are not written to unless that is asked for.

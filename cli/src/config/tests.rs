@@ -188,13 +188,17 @@ fn keywords_without_effect_are_accepted_or_refused_by_the_table() {
     ] {
         assert!(read(line, "h").is_ok(), "{line}");
     }
-    let refused =
-        |k: &&keywords::Keyword| matches!(k.kind, keywords::Kind::Held(_, held::Missing::Refused));
-    for name in keywords::KEYWORDS.iter().filter(refused).map(|k| k.name) {
-        let missing = |text: &str| report_missing(&read(text, "h").unwrap());
-        assert!(missing(&format!("{name} yes")).is_err(), "{name}");
-        assert!(missing(&format!("Host other\n{name} yes")).is_ok(), "{name}");
-        assert!(missing(&format!("{name} no")).is_ok(), "{name}");
+    let missing =
+        |k: &&keywords::Keyword| matches!(k.kind, keywords::Kind::Held(_, held::Missing::Said(_)));
+    for name in keywords::KEYWORDS.iter().filter(missing).map(|k| k.name) {
+        // Of a file it is said; who asks on the command line is refused.
+        assert!(report_missing(&read(&format!("{name} yes"), "h").unwrap()).is_ok(), "{name}");
+        for (value, refused) in [("yes", true), ("no", false)] {
+            let (mut options, account) = (Options::default(), Account::current());
+            let mut reader = file::Reader::new(&mut options, Facts::new("h", &account));
+            reader.command_line(&format!("{name}={value}")).unwrap();
+            assert_eq!(report_missing(&options).is_err(), refused, "{name} {value}");
+        }
     }
     let o = read("ChallengeResponseAuthentication no\nKbdInteractiveAuthentication yes", "h");
     assert_eq!(o.unwrap().kbd_interactive_authentication, Some(false));

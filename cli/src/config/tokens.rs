@@ -170,12 +170,12 @@ pub fn without_tunnel(text: &str) -> String {
 }
 
 /// Expands the only token of `HostName`: `%h` (and `%%`). An IPv6 address with a scope is taken as
-/// it is, of which ssh takes the scope for a token.
+/// it is; ssh takes the scope for a token, and so it is with `strict`.
 ///
 /// # Errors
 /// Any other token.
-pub fn host_name(text: &str, host: &str) -> Result<String, String> {
-    if text.contains(':') {
+pub fn host_name(text: &str, host: &str, strict: bool) -> Result<String, String> {
+    if text.contains(':') && !strict {
         return Ok(text.replace("%%", "%"));
     }
     let mut out = String::new();
@@ -218,8 +218,9 @@ mod tests {
 
     #[test]
     fn complaints_name_what_failed() {
-        assert!(host_name("%p", "h").unwrap_err().ends_with("percent_expand: failed"));
-        assert_eq!(host_name("fe80::1%eth0", "h"), Ok("fe80::1%eth0".to_owned()));
-        assert_eq!(host_name("%h.%%", "h"), Ok("h.%".to_owned()));
+        assert!(host_name("%p", "h", false).unwrap_err().ends_with("percent_expand: failed"));
+        assert_eq!(host_name("fe80::1%eth0", "h", false), Ok("fe80::1%eth0".to_owned()));
+        assert!(host_name("fe80::1%eth0", "h", true).is_err());
+        assert_eq!(host_name("%h.%%", "h", false), Ok("h.%".to_owned()));
     }
 }

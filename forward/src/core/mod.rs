@@ -2,6 +2,8 @@
 
 pub mod address;
 pub mod display;
+pub mod idle;
+pub mod keystrokes;
 pub mod local;
 pub mod pattern;
 pub mod policy;

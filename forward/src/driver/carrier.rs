@@ -1,6 +1,7 @@
 //! Everything of one connection but its SSH socket and its application: the stack, the channels'
 //! slots, and what follows from each event.
 
+use crate::core::keystrokes::{CHAFF, Keystrokes, Tick};
 use crate::core::local::open_failed;
 use crate::core::policy::Policy;
 use crate::core::pump::{Action, PumpEvent};
@@ -55,6 +56,8 @@ pub(crate) struct Carrier {
     pub(crate) forwarded: usize,
     /// The peer knows `eow@openssh.com`; others have been seen to end the session over it.
     peer_knows_eow: bool,
+    /// The clock of the keystrokes of one session.
+    pub(crate) keystrokes: Option<(ChannelKey, Keystrokes)>,
     pub(crate) round: u64,
     handle: Handle,
 }
@@ -77,6 +80,7 @@ impl Carrier {
             ending: None,
             forwarded: 0,
             peer_knows_eow: false,
+            keystrokes: None,
             round: 0,
             handle,
         }
@@ -368,6 +372,8 @@ impl Carrier {
         if slot.drain_by.is_some() {
             self.timed.retain(|timed| *timed != key);
         }
+        self.stack.over(key);
+        self.keystrokes.take_if(|(session, _)| *session == key);
         self.events.push_back(match slot.owner {
             Owner::Application => AppEvent::ChannelClosed { channel: key },
             Owner::Forwarder => {
@@ -435,7 +441,9 @@ impl Carrier {
 
     /// The earliest moment at which a channel or a listener wants to be looked at.
     pub(crate) fn deadline(&mut self) -> Option<Timestamp> {
-        let mut earliest = self.forwards.deadline();
+        let keys = self.keystrokes.as_ref().and_then(|(_, keys)| keys.deadline());
+        let others = [self.forwards.deadline(), self.stack.idle_deadline(), keys];
+        let mut earliest = others.into_iter().flatten().min();
         for key in &self.timed {
             let slot = self.slots.get(key.index()).and_then(Option::as_ref);
             let by = slot.and_then(|slot| slot.drain_by);
@@ -444,9 +452,52 @@ impl Carrier {
         earliest
     }
 
-    /// Time has passed: channels that drained too long, listeners that rested long enough.
-    pub(crate) fn on_time(&mut self) {
+    /// Whether a session's input may be read now; where not, its turn comes with a tick.
+    pub(crate) fn may_send(&mut self, key: ChannelKey) -> bool {
         let now = self.now();
+        let keys = self.keystrokes.as_mut().filter(|(session, _)| *session == key);
+        keys.is_none_or(|(_, keys)| keys.may_send(now))
+    }
+
+    /// So many bytes of a session's input left in one packet.
+    ///
+    /// # Errors
+    /// What ends the connection.
+    pub(crate) fn keys_sent(&mut self, key: ChannelKey, bytes: usize) -> Result<(), Error> {
+        let now = self.now();
+        let Some((session, keys)) = &mut self.keystrokes else { return Ok(()) };
+        if *session == key && keys.sent(bytes, now) == Tick::Chaff {
+            self.stack.ping(CHAFF)?;
+        }
+        Ok(())
+    }
+
+    /// A tick of the keystrokes' clock, where one is due.
+    fn tick(&mut self) -> Result<(), Error> {
+        let now = self.now();
+        let Some((session, keys)) = &mut self.keystrokes else { return Ok(()) };
+        match keys.tick(now) {
+            Tick::Nothing => {}
+            Tick::Keys => self.stack.want_send(*session, Stream::Data),
+            Tick::Chaff => {
+                self.stack.ping(CHAFF)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Time has passed: channels that drained too long or were idle, listeners that rested long
+    /// enough, keystrokes.
+    ///
+    /// # Errors
+    /// What ends the connection.
+    pub(crate) fn on_time(&mut self) -> Result<(), Error> {
+        let now = self.now();
+        self.tick()?;
+        for key in self.stack.expired() {
+            self.events.push_back(AppEvent::ChannelIdle { channel: key });
+            self.abandon(key);
+        }
         let late = |slot: &Slot| slot.drain_by.is_some_and(|by| by <= now);
         let slots = &self.slots;
         let timed = self.timed.iter().copied();
@@ -462,6 +513,7 @@ impl Carrier {
         for index in self.forwards.rested(now) {
             self.accept(index);
         }
+        Ok(())
     }
 }
 

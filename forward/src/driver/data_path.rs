@@ -99,6 +99,9 @@ impl Carrier {
         let mut moved = false;
         while let Some(turn) = self.stack.next_turn() {
             let key = turn.channel;
+            if !self.may_send(key) {
+                continue;
+            }
             let mut filled = Filled::NotAsked;
             let Self { stack, slots, ready, .. } = self;
             let slot = slots.get_mut(key.index()).and_then(Option::as_mut);
@@ -110,8 +113,12 @@ impl Carrier {
                 if let Filled::Bytes(n) = filled { n } else { 0 }
             })?;
             match filled {
-                Filled::Bytes(_) => moved = true,
-                Filled::NotAsked | Filled::Pending => {}
+                Filled::Bytes(n) => {
+                    moved = true;
+                    self.keys_sent(key, n)?;
+                }
+                Filled::NotAsked => {}
+                Filled::Pending => self.keys_sent(key, 0)?,
                 Filled::Failed if slot.pump.kind() == Kind::Socket => {
                     self.step(key, PumpEvent::ReadFailed);
                 }

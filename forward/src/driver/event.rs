@@ -80,6 +80,12 @@ pub enum AppEvent {
         /// The channel; its key names nothing any more.
         channel: ChannelKey,
     },
+    /// Nothing passed through a channel for too long: it is closed. What follows a channel's end
+    /// follows.
+    ChannelIdle {
+        /// The channel.
+        channel: ChannelKey,
+    },
     /// A forward of ours listens on at least one address here.
     Listening {
         /// The forward.

@@ -1,6 +1,7 @@
 //! What an application may do: at once with a [`Control`], from elsewhere with a [`Handle`].
 
 use crate::core::address::{DynamicForward, LocalForward, RemoteForward};
+use crate::core::keystrokes::Keystrokes;
 use crate::core::policy::{PermitOpen, Policy};
 use crate::core::pump::{Kind, Pump, PumpEvent};
 use crate::driver::carrier::Carrier;
@@ -325,6 +326,16 @@ impl Control<'_> {
                 false
             }
         }
+    }
+
+    /// Sends what is typed into a session at the ticks of a clock, with chaff between, where the
+    /// peer takes it. Whether it does.
+    pub fn obscure_keystrokes(&mut self, session: ChannelKey, keys: Keystrokes) -> bool {
+        let taken = self.carrier.stack.takes_pings();
+        if taken {
+            self.carrier.keystrokes = Some((session, keys));
+        }
+        taken
     }
 
     /// Starts a key exchange.

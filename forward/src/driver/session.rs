@@ -5,6 +5,7 @@
 //!   -> rings -> turns, each from its endpoint -> write the SSH socket once -> sleep
 //! ```
 
+use crate::core::idle::{ChannelTimeouts, Idle};
 use crate::core::policy::Policy;
 use crate::driver::carrier::Carrier;
 use crate::driver::clock::{Alarm, Clock};
@@ -32,6 +33,8 @@ pub struct DriverOptions {
     pub waits: Waits,
     /// What the peer may forward through us.
     pub policy: Policy,
+    /// How long channels may be idle.
+    pub channel_timeouts: ChannelTimeouts,
 }
 
 /// Runs one connection to its end, in this task. Dropping the future drops every socket.
@@ -84,7 +87,7 @@ where
         let (sender, calls) = mpsc::channel(COMMANDS_MAX);
         let clock = Clock::start();
         let timers = Timers::new(options.waits, clock.now());
-        let stack = TimedStack::new(stack);
+        let stack = TimedStack::new(stack, Idle::new(options.channel_timeouts));
         let mut carrier = Carrier::new(stack, timers, options.policy, Handle::new(sender));
         carrier.events.push_back(AppEvent::Started);
         Self {
@@ -306,7 +309,7 @@ where
         if self.carrier.stack.deadline().is_some_and(|deadline| deadline <= now) {
             self.carrier.stack.handle_deadline()?;
         }
-        self.carrier.on_time();
+        self.carrier.on_time()?;
         let wait = match self.carrier.timers.expired(now) {
             None => return Ok(()),
             Some(Expired::AskAlive) => {

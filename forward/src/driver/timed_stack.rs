@@ -1,8 +1,9 @@
 //! The one place through which everything reaches the stack: all of it at the time of the round.
 
+use crate::core::idle::Idle;
 use tssh_connection::{
-    Answer, ChannelKey, ChannelRequest, Event, GlobalRequest, Happening, LocalError, OpenFailure,
-    OpenKind, RequestTag, Stack, Stream, Turn,
+    Answer, ChannelEvent, ChannelKey, ChannelRequest, Event, GlobalRequest, Happening, LocalError,
+    OpenFailure, OpenKind, RequestTag, Stack, Stream, Turn,
 };
 use tssh_transport::disconnect::DisconnectReason;
 use tssh_transport::{Result, Timestamp};
@@ -24,11 +25,28 @@ pub(crate) enum Next {
 pub(crate) struct TimedStack {
     stack: Stack,
     now: Timestamp,
+    /// Which channels nothing passes through.
+    idle: Idle,
 }
 
 impl TimedStack {
-    pub(crate) fn new(stack: Stack) -> Self {
-        Self { stack, now: Timestamp::default() }
+    pub(crate) fn new(stack: Stack, idle: Idle) -> Self {
+        Self { stack, now: Timestamp::default(), idle }
+    }
+
+    /// The earliest moment at which a channel has been idle for too long.
+    pub(crate) fn idle_deadline(&self) -> Option<Timestamp> {
+        self.idle.deadline()
+    }
+
+    /// The channels that have been.
+    pub(crate) fn expired(&mut self) -> Vec<ChannelKey> {
+        self.idle.expired(self.now)
+    }
+
+    /// A channel is over.
+    pub(crate) fn over(&mut self, key: ChannelKey) {
+        self.idle.over(key);
     }
 
     pub(crate) const fn now(&self) -> Timestamp {
@@ -76,11 +94,17 @@ impl TimedStack {
     ) -> Result<Next> {
         Ok(match self.stack.next(self.now)? {
             None => Next::Idle,
-            Some(Happening::Event(event)) => Next::Event(event),
+            Some(Happening::Event(event)) => {
+                if let Event::Channel(ChannelEvent::OpenRequest { channel, kind }) = &event {
+                    self.idle.opened(*channel, kind.name(), self.now);
+                }
+                Next::Event(event)
+            }
             Some(Happening::Data(delivery)) => {
                 let channel = delivery.channel();
                 let bytes = deliver(channel, delivery.stream(), delivery.bytes());
                 delivery.accept(bytes);
+                self.idle.moved(channel, self.now);
                 Next::Data(channel)
             }
         })
@@ -108,11 +132,18 @@ impl TimedStack {
         stream: Stream,
         fill: impl FnOnce(&mut [u8]) -> usize,
     ) -> Result<usize> {
-        self.stack.send_data(channel, stream, fill)
+        let sent = self.stack.send_data(channel, stream, fill)?;
+        if sent > 0 {
+            self.idle.moved(channel, self.now);
+        }
+        Ok(sent)
     }
 
     pub(crate) fn open(&mut self, kind: OpenKind) -> LocalResult<ChannelKey> {
-        self.stack.open(kind)
+        let name = kind.name().to_owned();
+        let channel = self.stack.open(kind)?;
+        self.idle.opened(channel, &name, self.now);
+        Ok(channel)
     }
 
     pub(crate) fn accept_open(&mut self, channel: ChannelKey) -> LocalResult<()> {
@@ -183,6 +214,10 @@ impl TimedStack {
 
     pub(crate) fn ping(&mut self, data: &[u8]) -> Result<bool> {
         self.stack.ping(data)
+    }
+
+    pub(crate) const fn takes_pings(&self) -> bool {
+        self.stack.peer_extensions().ping
     }
 
     pub(crate) fn request_rekey(&mut self) {

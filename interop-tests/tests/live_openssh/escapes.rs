@@ -70,6 +70,14 @@ fn help_and_list_are_shown() {
     terminal.expect(" client-session");
     let target = format!("127.0.0.1 port {}", echo.port());
     terminal.expect(&format!(" direct-tcpip: listening port {port} for {target}, connect from "));
+    if !is_stand_in() {
+        // OpenSSH has it from version 10.1 on.
+        terminal.type_in("\r~I");
+        terminal.expect("Connection information for 127.0.0.1 pid ");
+        terminal.expect(&format!("  connection 127.0.0.1 port {}", server.port()));
+        terminal.expect("  kexalgorithm ");
+        terminal.expect("  forwarded connections 1\r\n");
+    }
     // What is no sequence goes to the far side, and so does the character when typed twice.
     terminal.type_in("~R\recho ~~x | tr x y; exit 3\r");
     terminal.type_in("\r");

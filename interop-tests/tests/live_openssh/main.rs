@@ -22,6 +22,8 @@ mod hosts;
 mod known_hosts;
 mod login;
 mod proxy;
+mod quality;
+mod secrets;
 mod server;
 mod shell;
 mod silence;

@@ -24,6 +24,7 @@ impl Client {
             log::write(if told { Level::Error } else { Level::Debug1 }, fault);
         }
         let busy = faults.iter().find(|fault| fault.cause == BindCause::Busy);
+        let busy = busy.filter(|_| !self.settings.strict_openssh);
         if let Some(holder) = busy.and_then(|fault| holder::of_port(fault.address.port())) {
             log::error(holder);
         }

@@ -48,9 +48,12 @@ impl Client {
             return self.finish_if_done(control);
         }
         if control.forwarded_connections() > 0 {
-            self.shared.state().waiting = true;
-            log::info("Waiting for forwarded connections to terminate...");
-            self.shared.list_connections();
+            // ssh waits in silence, and ends with the first interrupt.
+            if !self.settings.strict_openssh {
+                self.shared.state().waiting = true;
+                log::info("Waiting for forwarded connections to terminate...");
+                self.shared.list_connections();
+            }
             self.wait_with_escapes(control);
         }
         self.finish_if_done(control);

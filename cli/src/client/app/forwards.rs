@@ -2,7 +2,7 @@
 
 use super::Client;
 use super::failures::target_text;
-use crate::log;
+use crate::log::{self, Level};
 use crate::stdio::{StandardInput, StandardOutput};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -161,7 +161,7 @@ impl Client {
         let open: Vec<_> = open.map(|a| format!("{} port {}", a.ip(), a.port())).collect();
         if !open.is_empty() {
             let open = open.join(" and ");
-            log::info(format_args!(
+            self.say_beyond_ssh(&format!(
                 "Warning: forwarding listens on {open}: every host that can reach this one can use \
                  it."
             ));
@@ -179,7 +179,7 @@ impl Client {
         });
         if let (Some(bind @ ("" | "*" | "0.0.0.0" | "::")), Some(port)) = (bind, port) {
             let bind = if bind.is_empty() { "*" } else { bind };
-            log::info(format_args!(
+            self.say_beyond_ssh(&format!(
                 "Warning: the server was asked to listen on {bind} port {port}: every host that \
                  can reach it can use the forwarding, if the server's GatewayPorts allow it."
             ));
@@ -187,6 +187,11 @@ impl Client {
         if self.stands(id, port, control) {
             self.forward_reported(control);
         }
+    }
+
+    /// Says what ssh does not say.
+    fn say_beyond_ssh(&self, text: &str) {
+        log::write(if self.settings.strict_openssh { Level::Debug1 } else { Level::Info }, text);
     }
 
     /// A forward stands: a port of 0 has become another, and whoever wants to know is told. `false`

@@ -11,6 +11,7 @@ use crate::stdio::{StandardInput, StandardOutput};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tssh_connection::{ChannelEvent, ChannelKey, ChannelRequest, GlobalRequest, RequestTag};
+use tssh_forward::core::keystrokes::Keystrokes;
 use tssh_forward::core::local::open_failed;
 use tssh_forward::driver::{Control, Endpoints, Handle, Input, Output};
 use tssh_transport::disconnect::DisconnectReason;
@@ -132,6 +133,7 @@ impl Client {
             self.pty = control.request(channel, session::pty_request(), true).ok();
             self.shared.enter_raw_mode();
             follow_window(channel, control.handle());
+            self.obscure_keystrokes(channel, control);
         }
         for variable in session::environment(&self.settings) {
             // The connection layer bounds how many requests may wait; a server takes them in
@@ -149,6 +151,21 @@ impl Client {
                 self.shared.fail();
                 control.close(channel);
             }
+        }
+    }
+
+    /// `ObscureKeystrokeTiming`.
+    fn obscure_keystrokes(&self, channel: ChannelKey, control: &mut Control<'_>) {
+        let Some(interval) = self.settings.quality.keystroke_interval else { return };
+        let mut seed = [0; 8];
+        if getrandom::fill(&mut seed).is_err() {
+            return log::error("no entropy: the times of keystrokes are not hidden");
+        }
+        let keys = Keystrokes::new(interval, u64::from_ne_bytes(seed));
+        let ms = interval.as_millis();
+        match control.obscure_keystrokes(channel, keys) {
+            true => log::debug3(format_args!("obfuscating keystroke timing: interval {ms} ms")),
+            false => log::debug1("the server takes no chaff: times of keystrokes are not hidden"),
         }
     }
 

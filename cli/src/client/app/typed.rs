@@ -6,12 +6,13 @@ use crate::background;
 use crate::client::commandline::{self, Command};
 use crate::client::shared::Shared;
 use crate::escape::Escape;
-use crate::limits::{ALONE_POLL, ALONE_WAIT};
+use crate::limits::{ALONE_POLL, ALONE_WAIT, PEER_TEXT_BYTES_MAX};
 use crate::log;
 use std::sync::Arc;
 use std::time::Instant;
 use tssh_connection::ChannelRequest;
 use tssh_forward::driver::{AppEvent, Control, Forward};
+use tssh_transport::text::one_line;
 
 /// The length of a break, which few systems look at; as in ssh.
 const BREAK_MILLISECONDS: u32 = 1000;
@@ -23,6 +24,7 @@ impl Client {
         for escape in typed {
             match escape {
                 Escape::Break => self.send_break(control),
+                Escape::Information => log::show(self.information(control)),
                 Escape::Background => self.leave_to_background(control),
                 Escape::Command(line) => self.command(&line, control),
                 // The others need no connection.
@@ -37,6 +39,37 @@ impl Client {
         if let Err(error) = control.request(session, request, true) {
             log::error(format_args!("cannot send a break: {error}"));
         }
+    }
+
+    /// `~I`: with whom, how, and for how much; the same kinds of line as in OpenSSH 10.
+    fn information(&self, control: &Control<'_>) -> String {
+        let (host, pid) = (&self.settings.host_name, std::process::id());
+        let mut text = format!("Connection information for {host} pid {pid}\r\n");
+        let mut line = |name: &str, value: &str| {
+            text.push_str(&format!("  {name} {value}\r\n"));
+        };
+        match self.address {
+            Some(address) => {
+                line("connection", &format!("{} port {}", address.ip(), address.port()))
+            }
+            None => line("connection", "via proxy"),
+        }
+        line("user", &one_line(self.settings.user.as_bytes(), PEER_TEXT_BYTES_MAX));
+        if let Some(agreed) = &self.negotiated {
+            line("kexalgorithm", agreed.kex);
+            line("hostkeyalgorithm", &agreed.host_key);
+            for (direction, names) in [
+                ("client->server", &agreed.client_to_server),
+                ("server->client", &agreed.server_to_client),
+            ] {
+                let (cipher, mac, compression) = (names.cipher, names.mac, names.compression);
+                let names = format!("cipher {cipher} mac {mac} compression {compression}");
+                line(direction, &names);
+            }
+        }
+        line("forwards", &self.forwards.len().to_string());
+        line("forwarded connections", &control.forwarded_connections().to_string());
+        text
     }
 
     fn command(&mut self, line: &str, control: &mut Control<'_>) {
