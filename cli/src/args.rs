@@ -63,6 +63,8 @@ pub struct Arguments {
     pub port_file: Option<PathBuf>,
     /// `-G`: print the settings instead of connecting.
     pub print_config: bool,
+    /// `--plan`, `--plan-json`: print what the forwards will come to instead of connecting.
+    pub plan: Option<crate::plan::Form>,
     /// `-y`: messages to syslog.
     pub syslog: bool,
 }
@@ -81,6 +83,7 @@ struct Parser<'a> {
     any_family: bool,
     port_file: Option<PathBuf>,
     print_config: bool,
+    plan: Option<crate::plan::Form>,
     syslog: bool,
     /// What ends the reading, such as `-V`.
     early: Option<Invocation>,
@@ -104,6 +107,7 @@ pub fn parse(words: &[String], account: &Account) -> Result<Invocation> {
         any_family: false,
         port_file: None,
         print_config: false,
+        plan: None,
         syslog: false,
         early: None,
     };
@@ -125,6 +129,7 @@ pub fn parse(words: &[String], account: &Account) -> Result<Invocation> {
         any_family: parser.any_family,
         port_file: parser.port_file,
         print_config: parser.print_config,
+        plan: parser.plan,
         syslog: parser.syslog,
     })))
 }
@@ -202,6 +207,11 @@ impl Parser<'_> {
         if name == "help" {
             return self.help(attached, words.get(*at));
         }
+        if long == "advise" {
+            let words = words.get(*at..).unwrap_or_default();
+            self.early = Some(Invocation::Print(crate::advise::answer(words)?));
+            return Ok(());
+        }
         if ["completions", "man", "port-file"].contains(&name) {
             let value = attached.or_else(|| {
                 *at += 1;
@@ -225,6 +235,8 @@ impl Parser<'_> {
             "no-wait" => self.no_wait = true,
             "any-family" => self.any_family = true,
             "strict-openssh" => self.options.strict_openssh = true,
+            "plan" => self.plan = Some(crate::plan::Form::Text),
+            "plan-json" => self.plan = Some(crate::plan::Form::Json),
             _ => return self.early(long),
         }
         Ok(())

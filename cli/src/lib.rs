@@ -14,12 +14,14 @@
 //! | [`terminal`], [`stdio`], [`prompt`] | the terminal and the three standard streams |
 //! | [`xauth`] | the cookies of X servers |
 //! | [`background`], [`signals`] | `-f`, and what ends the program from outside |
+//! | [`plan`], [`advise`] | what forwards will come to, and which to take |
 //! | [`client`] | the session, from the first byte to the exit status |
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod account;
+pub mod advise;
 pub mod agent;
 pub mod args;
 pub mod auth;
@@ -38,6 +40,7 @@ pub mod known_hosts;
 pub mod limits;
 pub mod log;
 pub mod open_files;
+pub mod plan;
 pub mod prompt;
 pub mod proxy;
 pub mod query;

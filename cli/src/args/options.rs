@@ -170,6 +170,24 @@ pub static LONG: &[Long] = &[
         group: Login,
     },
     Long {
+        name: "plan",
+        value: "",
+        what: "say what the forwards will come to, and do not connect",
+        group: Forwarding,
+    },
+    Long {
+        name: "plan-json",
+        value: "",
+        what: "the same for programs, as one JSON object",
+        group: Forwarding,
+    },
+    Long {
+        name: "advise",
+        value: "places",
+        what: "which kind of forward to take: see --help forwarding",
+        group: Forwarding,
+    },
+    Long {
         name: "demo",
         value: "",
         what: "show a forwarded port at work; needs no server and no network",
@@ -213,7 +231,8 @@ usage: tssh [-246AaCfGgkNnqsTtVvXxYy] [-B bind_interface] [-b bind_address]
             [-o option] [-P tag] [-p port] [-Q query_option] [-R address]
             [-W host:port]
             destination [command [argument ...]]
-       tssh --help | --version | --demo | --completions shell | --man page";
+       tssh --help | --version | --demo | --advise places |
+            --completions shell | --man page";
 
 const USES: &str = "\
 tssh: an SSH client. The short options are those of ssh(1).

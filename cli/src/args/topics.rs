@@ -52,6 +52,11 @@ Which kind? Look for the application client: the listening side belongs on its m
                       -R [bind_address:]port                 to any, by SOCKS
   standard input      -W host:port
 
+tssh says it for your machines, and what will come of a command line before it connects:
+
+  tssh --advise --app-client H --app-server S:143 [--ssh-client H] [--ssh-server S]
+  tssh --plan -L 2001:localhost:143 host
+
 The target is looked up and connected to by the far end: by the SSH server for -L, -D and -W, by
 the SSH client for -R. A path with a / in it is a Unix socket, on either side; an IPv6 address
 stands in brackets; port 0 of a listening side is any free one.

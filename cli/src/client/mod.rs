@@ -8,7 +8,7 @@ mod app;
 mod commandline;
 mod ending;
 mod escapes;
-mod holder;
+pub(crate) mod holder;
 mod session;
 mod shared;
 mod worker;
@@ -71,7 +71,8 @@ fn begin(arguments: Arguments) -> Result<Outcome> {
     let keep_errors = arguments.verbosity > 0 && arguments.log_file.is_none();
     let background = Background::take(keep_errors)?;
     let fork = arguments.options.fork_after_authentication == Some(true);
-    if background.is_none() && fork && !arguments.print_config {
+    let only_prints = arguments.print_config || arguments.plan.is_some();
+    if background.is_none() && fork && !only_prints {
         return background::start().map(Outcome::Status);
     }
     let Some((settings, plan, route)) = prepare(arguments)? else { return Ok(Outcome::Status(0)) };
@@ -125,21 +126,28 @@ fn prepare(arguments: Arguments) -> Result<Option<(Settings, Plan, Route)>> {
         (command, configured) => command.or_else(|| configured.clone()),
     };
     if arguments.print_config {
-        let text = config::dump::dump(&settings, &options, &default_list)?;
-        log::out(text).map_err(|error| Fatal::new(os_words(&error)))?;
-        return Ok(None);
+        return printed(config::dump::dump(&settings, &options, &default_list)?);
     }
     if let Some(words) = &settings.quality.refuse_connection {
         return Err(Fatal::new(format!("Refusing connection: {words}")));
     }
     config::report_missing(&options)?;
+    let route = Route::new(&settings, arguments.config_file.as_deref(), arguments.verbosity)?;
+    if let Some(form) = arguments.plan {
+        return printed(crate::plan::show(&settings, &options, form));
+    }
     let mut plan = Plan::new(&settings, command)?;
     plan.one_shot = arguments.one_shot;
     plan.no_wait = arguments.no_wait;
     plan.any_family = arguments.any_family || settings.strict_openssh;
     plan.port_file.clone_from(&arguments.port_file);
-    let route = Route::new(&settings, arguments.config_file.as_deref(), arguments.verbosity)?;
     Ok(Some((settings, plan, route)))
+}
+
+/// The end of a run that was to print something only.
+fn printed<T>(text: impl std::fmt::Display) -> Result<Option<T>> {
+    log::out(text).map_err(|error| Fatal::new(os_words(&error)))?;
+    Ok(None)
 }
 
 fn start(
