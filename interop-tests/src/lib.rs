@@ -6,6 +6,7 @@
 //! | [`openssh`] | sshd, ssh-agent and ssh-keygen with keys and folders made for the run |
 //! | [`tssh`] | the binaries under test, built once, and the command lines for them |
 //! | [`process`], [`terminal`] | child processes that are watched, waited for and always ended |
+//! | [`pair`] | a client and a server of which one is ours, and one test of each pair |
 //! | [`ports`] | ports that are promised before they are bound |
 //! | [`record`] | sessions with real OpenSSH, recorded for replay |
 //! | [`services`] | real mail, web and database servers |
@@ -29,6 +30,7 @@ pub mod marks;
 pub mod measure;
 pub mod memory;
 pub mod openssh;
+pub mod pair;
 pub mod pattern;
 pub mod ports;
 pub mod process;
