@@ -9,6 +9,7 @@
 //! | [`pair`] | a client and a server of which one is ours, and one test of each pair |
 //! | [`ports`] | ports that are promised before they are bound |
 //! | [`record`] | sessions with real OpenSSH, recorded for replay |
+//! | [`regress`] | OpenSSH's own regression suite as judge of a client |
 //! | [`services`] | real mail, web and database servers |
 //! | [`sockets`] | who listens where, as the kernel has it |
 //! | [`toys`], [`pattern`] | TCP services and the bytes that travel through forwards |
@@ -35,6 +36,7 @@ pub mod pattern;
 pub mod ports;
 pub mod process;
 pub mod record;
+pub mod regress;
 pub mod scratch;
 pub mod secrets;
 pub mod services;
