@@ -98,7 +98,7 @@ fn a_server_that_is_not_there_is_told(pair: Pair) {
     let from = target.server.folder().write("from", "x");
     command.arg("-e").arg(format!("{} -p {}", target.ssh(), free_port())).arg(from);
     let done = run(command.arg("target:to"));
-    // rsync's own words for the status of an ssh that could not connect.
-    done.expect_code(255).expect_stderr("Connection refused");
-    done.expect_stderr("unexplained error (code 255)");
+    done.expect_stderr("Connection refused");
+    // Its ssh's status, or its own where it sees the end of the pipe before that of the process.
+    assert!([255, 12].contains(&done.code), "{} {}", done.code, done.stderr);
 }
