@@ -136,13 +136,17 @@ impl RecvWindow {
 
     /// Whether the window, and not the consumer, holds the peer back, so that a larger one would
     /// move more: nothing is held, and the peer used up all of it, or more than half within one
-    /// round trip (`rtt`, where one was measured). Starts the next measurement where one is over.
+    /// round trip (`rtt`, where one was measured). Past the size that OpenSSH gives every channel
+    /// and with a round trip measured, to be used up says nothing any more: a peer that is faster
+    /// than we are uses up any window, and what a larger one lets it send would lie in buffers.
+    /// Starts the next measurement where one is over.
     pub(crate) fn is_the_limit(&mut self, now: Timestamp, rtt: Option<Duration>) -> bool {
         if self.held != 0 {
             self.exhausted = false;
             return false;
         }
-        let mut limit = core::mem::take(&mut self.exhausted);
+        let ordinary = rtt.is_some() && self.target >= limits::WINDOW_FIRST_BYTES;
+        let mut limit = core::mem::take(&mut self.exhausted) && !ordinary;
         let elapsed = now.since(self.measured_from);
         if let Some(rtt) = rtt.filter(|rtt| elapsed >= *rtt) {
             // Bytes for one round trip, at the rate of the time that has passed.

@@ -92,6 +92,24 @@ fn a_peer_that_exhausts_the_window_shows_that_the_window_is_the_limit() {
 }
 
 #[test]
+fn a_peer_that_is_faster_than_we_are_gets_no_more_than_an_ordinary_window() {
+    let rtt = Some(Duration::from_millis(1));
+    let used_up = |target: u32, rtt| {
+        let mut w = RecvWindow::new(target);
+        while w.granted > 0 {
+            let n = w.granted.min(32768);
+            w.arrive(n).unwrap();
+            w.consume(n);
+        }
+        // All of it, in far more than a round trip.
+        w.is_the_limit(Timestamp::from_micros(100_000), rtt)
+    };
+    assert!(used_up(2 * MIB, None), "no round trip is known");
+    assert!(used_up(2 * MIB - 1, rtt), "a small window grows at once");
+    assert!(!used_up(2 * MIB, rtt), "the peer waits for us, not for the wire");
+}
+
+#[test]
 fn half_a_window_in_one_round_trip_shows_that_the_window_is_the_limit() {
     let rtt = Some(Duration::from_millis(50));
     let at = |ms: u64| Timestamp::from_micros(ms * 1000);
