@@ -32,6 +32,8 @@ pub enum Invocation {
     Print(String),
     /// `--demo`: the built-in demonstration.
     Demo,
+    /// `--lab`: a lesson, by name.
+    Lab(String),
     /// Connect.
     Connect(Box<Arguments>),
 }
@@ -212,7 +214,7 @@ impl Parser<'_> {
             self.early = Some(Invocation::Print(crate::advise::answer(words)?));
             return Ok(());
         }
-        if ["completions", "man", "port-file"].contains(&name) {
+        if ["completions", "man", "lab", "port-file"].contains(&name) {
             let value = attached.or_else(|| {
                 *at += 1;
                 words.get(*at - 1).map(String::as_str)
@@ -224,6 +226,11 @@ impl Parser<'_> {
                     return Err(Fatal::usage(text));
                 }
                 self.port_file = Some(PathBuf::from(value));
+                return Ok(());
+            }
+            if name == "lab" {
+                let lesson = if value.is_empty() { "list" } else { value };
+                self.early = Some(Invocation::Lab(lesson.to_owned()));
                 return Ok(());
             }
             let print = if name == "man" { manual::page } else { completions::script };

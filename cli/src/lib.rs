@@ -15,6 +15,7 @@
 //! | [`xauth`] | the cookies of X servers |
 //! | [`background`], [`signals`] | `-f`, and what ends the program from outside |
 //! | [`plan`], [`advise`] | what forwards will come to, and which to take |
+//! | [`demo`], [`lab`] | forwarding shown at work within this process |
 //! | [`client`] | the session, from the first byte to the exit status |
 
 #![forbid(unsafe_code)]
@@ -37,6 +38,7 @@ pub mod forwards;
 pub mod hostkey;
 pub mod identity;
 pub mod known_hosts;
+pub mod lab;
 pub mod limits;
 pub mod log;
 pub mod open_files;

@@ -31,6 +31,10 @@ fn queries() -> String {
     crate::query::all().collect::<Vec<_>>().join(" ")
 }
 
+fn lessons() -> String {
+    crate::lab::names().collect::<Vec<_>>().join(" ")
+}
+
 fn letters_with_value() -> String {
     let rows = OPTIONS.iter().filter(|row| !row.value.is_empty() && row.refused.is_none());
     rows.map(|row| row.letter).collect()
@@ -53,6 +57,7 @@ _tssh() {{
         -[{values}]) return ;;
         --completions) COMPREPLY=($(compgen -W '{shells}' -- "$current")); return ;;
         --man) COMPREPLY=($(compgen -W '{pages}' -- "$current")); return ;;
+        --lab) COMPREPLY=($(compgen -W '{lessons}' -- "$current")); return ;;
     esac
     if [[ $current == -* ]]; then
         COMPREPLY=($(compgen -W '{shorts} {longs}' -- "$current"))
@@ -70,6 +75,7 @@ complete -F _tssh tssh
         values = letters_with_value(),
         shells = SHELLS.join(" "),
         pages = super::manual::PAGES.join(" "),
+        lessons = lessons(),
         shorts = shorts.join(" "),
         longs = longs.join(" "),
     )
@@ -94,6 +100,7 @@ fn zsh() -> String {
         let value = match long.name {
             "completions" => format!(":shell:({})", SHELLS.join(" ")),
             "man" => format!(":page:({})", super::manual::PAGES.join(" ")),
+            "lab" => format!(":lesson:({})", lessons()),
             _ if long.value.is_empty() => String::new(),
             _ => format!(":{}:", clean(long.value)),
         };
@@ -124,6 +131,7 @@ fn fish() -> String {
         let value = match long.name {
             "completions" => format!(" -x -a '{}'", SHELLS.join(" ")),
             "man" => format!(" -x -a '{}'", super::manual::PAGES.join(" ")),
+            "lab" => format!(" -x -a '{}'", lessons()),
             _ if long.value.is_empty() => String::new(),
             _ => " -x".to_owned(),
         };

@@ -194,6 +194,12 @@ pub static LONG: &[Long] = &[
         group: Messages,
     },
     Long {
+        name: "lab",
+        value: "lesson",
+        what: "a lesson that runs by itself; \"list\" for which there are",
+        group: Messages,
+    },
+    Long {
         name: "help",
         value: "[topic]",
         what: "this text, or all about forwarding",
@@ -231,7 +237,7 @@ usage: tssh [-246AaCfGgkNnqsTtVvXxYy] [-B bind_interface] [-b bind_address]
             [-o option] [-P tag] [-p port] [-Q query_option] [-R address]
             [-W host:port]
             destination [command [argument ...]]
-       tssh --help | --version | --demo | --advise places |
+       tssh --help | --version | --demo | --lab lesson | --advise places |
             --completions shell | --man page";
 
 const USES: &str = "\

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use tssh::account::Account;
 use tssh::args::{self, Invocation};
 use tssh::exit::OWN_FAILURE;
-use tssh::{client, cpu, demo, log, signals};
+use tssh::{client, cpu, demo, lab, log, signals};
 
 fn main() -> ExitCode {
     signals::carry_out();
@@ -27,6 +27,13 @@ fn main() -> ExitCode {
         Ok(Invocation::VersionToStderr) => log::show(format_args!("{}\n", args::VERSION)),
         Ok(Invocation::Print(text)) => return printed(text.trim_end()),
         Ok(Invocation::Demo) => return demo::run(),
+        Ok(Invocation::Lab(lesson)) => match lab::run(&lesson) {
+            Ok(status) => return ExitCode::from(status),
+            Err(fatal) => {
+                fatal.report();
+                return ExitCode::from(OWN_FAILURE);
+            }
+        },
         Ok(Invocation::Connect(arguments)) => return ExitCode::from(client::main(*arguments)),
         Err(fatal) => {
             fatal.report();

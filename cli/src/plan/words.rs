@@ -232,7 +232,11 @@ impl Drawn<'_> {
             );
             facts.push(("cannot be known", unknown));
         }
-        facts.push(("can connect", self.reach()));
+        let default = match self.plan.listening {
+            Listening::There { .. } => format!(", if {} has defaults", self.server),
+            _ => String::new(),
+        };
+        facts.push(("can connect", self.reach() + &default));
         match (self.plan.lookup, &self.plan.goal) {
             (Lookup::By(side), Goal::Fixed(Target::Tcp { host, .. }, _)) => {
                 facts.push((

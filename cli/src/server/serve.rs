@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tssh_connection::{ConnectionConfig, ServerConfig, Stack};
 use tssh_forward::Ended;
-use tssh_forward::driver::{DriverOptions, Waits, run};
+use tssh_forward::driver::{Application, DriverOptions, Waits, run};
 use tssh_transport::entropy::{Entropy, SEED_BYTES};
 use tssh_transport::{Timestamp, TransportConfig};
 
@@ -37,6 +37,22 @@ pub async fn serve<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
+    serve_as(socket, policy, peer, seed, hooks, |app| app).await
+}
+
+/// The same with an application around the server's own, for somebody who listens in.
+pub(crate) async fn serve_as<S, A>(
+    socket: S,
+    policy: Arc<ServerPolicy>,
+    peer: Peer,
+    seed: [u8; SEED_BYTES],
+    hooks: Hooks,
+    around: impl FnOnce(ServerApp) -> A,
+) -> Ended
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+    A: Application,
+{
     let max_failures = policy.authentication.max_failures;
     let log = Arc::new(Mutex::new(AuthLog::new(peer, policy.user(), max_failures)));
     let options = DriverOptions {
@@ -64,7 +80,7 @@ where
         Ok(mut stack) => {
             stack.allow_host_bound();
             let app = ServerApp::new(policy, peer, hooks, Arc::clone(&log));
-            run(socket, stack, app, options).await
+            run(socket, stack, around(app), options).await
         }
         Err(error) => Ended::Protocol(error),
     };

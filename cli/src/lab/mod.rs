@@ -1,0 +1,185 @@
+//! `--lab`: the chapter as lessons that are done, and not only told.
+//!
+//! Each lesson starts a server, the services and the programs that it needs within this process,
+//! on loopback addresses alone, and runs tssh itself with the command line that it shows. What
+//! happened is kept as evidence, and every claim is judged by it: a lesson that turns out
+//! otherwise ends with status 1 and says what differed.
+//!
+//! | module | what it gives |
+//! | --- | --- |
+//! | [`claims`] | what a lesson claims, and whether it held |
+//! | [`stage`] | server, keys and client of a lesson; [`host`] is the server's application |
+//! | [`tap`] | the bytes of the SSH connection, as somebody on the way would have them |
+//! | [`toys`] | services and programs at both ends |
+
+mod address_in_use;
+mod claims;
+mod dynamic;
+mod gateway_ports;
+mod host;
+mod local;
+mod rekey;
+mod remote;
+mod stage;
+mod tap;
+mod termination;
+mod toys;
+mod windows;
+mod x11_cookie;
+
+use crate::exit::{Fatal, OWN_FAILURE, Result, os_words};
+use crate::log;
+use crate::plan::{Style, wrapped};
+use claims::Claim;
+use std::io;
+
+/// One lesson.
+struct Lesson {
+    name: &'static str,
+    title: &'static str,
+    /// What it is about and what will happen.
+    told: &'static str,
+    /// Does it; what came of it is judged.
+    done: fn(&mut Blackboard) -> io::Result<Vec<Claim>>,
+    question: &'static str,
+    answer: &'static str,
+}
+
+/// In the order of the chapter.
+static LESSONS: [&Lesson; 9] = [
+    &local::LESSON,
+    &remote::LESSON,
+    &gateway_ports::LESSON,
+    &address_in_use::LESSON,
+    &termination::LESSON,
+    &dynamic::LESSON,
+    &x11_cookie::LESSON,
+    &rekey::LESSON,
+    &windows::LESSON,
+];
+
+/// The names of all lessons.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    LESSONS.iter().map(|lesson| lesson.name).chain(["list"])
+}
+
+/// Gives one lesson, or lists them; yields the exit status.
+///
+/// # Errors
+/// A lesson that there is not.
+pub fn run(name: &str) -> Result<u8> {
+    let mut board = Blackboard { style: Style::of_environment() };
+    if name == "list" {
+        board.list();
+        return Ok(0);
+    }
+    let Some(at) = LESSONS.iter().position(|lesson| lesson.name == name) else {
+        let all: Vec<&str> = names().collect();
+        return Err(Fatal::usage(format!(
+            "--lab: no lesson {name:?}; there is: {}",
+            all.join(", ")
+        )));
+    };
+    Ok(board.give(LESSONS[at], LESSONS.get(at + 1).copied()))
+}
+
+/// Where lessons are written.
+struct Blackboard {
+    style: Style,
+}
+
+impl Blackboard {
+    fn write(&self, text: &str) {
+        // A reader that has gone does not stop the lesson.
+        let _ = log::out(self.style.drawn(text));
+    }
+
+    /// A sentence or more.
+    fn say(&self, text: &str) {
+        self.write(&wrapped("  ", text));
+    }
+
+    fn heading(&self, text: &str) {
+        self.write(&format!("\n{text}\n"));
+    }
+
+    /// A command line, as it would be typed.
+    fn command(&self, words: &[&str]) {
+        self.write(&format!("\n  $ tssh {}\n", words.join(" ")));
+    }
+
+    /// The same, with the pictures of its forwards.
+    fn drawn_command(&self, words: &[&str]) {
+        self.command(words);
+        let pictures = crate::plan::pictures(words, self.style);
+        self.write(&format!("\n{}", pictures.unwrap_or_default()));
+    }
+
+    fn list(&self) {
+        self.write("Lessons, in the order of the chapter: tssh --lab NAME\n\n");
+        for lesson in LESSONS {
+            self.write(&wrapped(&format!("  {:16}", lesson.name), lesson.title));
+        }
+        self.write("\nEach runs on loopback addresses within one process, in a few seconds.\n");
+    }
+
+    fn give(&mut self, lesson: &Lesson, next: Option<&Lesson>) -> u8 {
+        let rest = 75_usize.saturating_sub(lesson.title.chars().count());
+        self.write(&format!("── {} {}\n\n", lesson.title, "─".repeat(rest)));
+        for part in lesson.told.split("\n\n") {
+            self.say(&part.replace('\n', " "));
+        }
+        let claims = match (lesson.done)(self) {
+            Ok(claims) => claims,
+            Err(error) => {
+                self.heading("The lesson broke off");
+                self.say(&os_words(&error));
+                return 1;
+            }
+        };
+        self.heading("What was seen");
+        for claim in &claims {
+            self.write(&claim.text());
+        }
+        let status = claims::status(&claims);
+        if status == 0 {
+            self.heading("Question");
+            self.say(lesson.question);
+            self.heading("Answer");
+            self.say(lesson.answer);
+        } else {
+            self.heading("Not everything was as told: see the lines with a cross.");
+        }
+        if let Some(next) = next {
+            self.write(&format!("\nNext: tssh --lab {}\n", next.name));
+        }
+        status
+    }
+}
+
+/// An exit status that a lesson never has by itself.
+const _: () = assert!(OWN_FAILURE != 0 && OWN_FAILURE != 1, "a failed lesson is told apart");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_lesson_has_a_name_a_text_and_a_question() {
+        for (i, lesson) in LESSONS.iter().enumerate() {
+            assert!(LESSONS[i + 1..].iter().all(|other| other.name != lesson.name));
+            assert!(
+                lesson
+                    .name
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            );
+            assert!(lesson.title.len() <= 60, "{}", lesson.title);
+            for text in [lesson.told, lesson.question, lesson.answer] {
+                assert!(text.len() > 40, "{}: {text}", lesson.name);
+            }
+            assert!(lesson.question.ends_with('?'), "{}", lesson.question);
+        }
+        assert!(run("nosuch").unwrap_err().message.contains("there is: local, remote"));
+    }
+}
