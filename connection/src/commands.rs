@@ -99,6 +99,7 @@ impl Stack {
         let outcome = connection.send_data(channel, stream, &mut outlet, fill);
         #[cfg(feature = "transcript")]
         self.note(&Call::Data(channel, stream, &sent));
+        self.tell_tracer();
         match &outcome {
             Ok(0) => {}
             Ok(_) => self.transport().data_sent(),

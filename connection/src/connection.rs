@@ -15,6 +15,7 @@ use crate::messages::{
 };
 use crate::open::{Admitted, Refusal};
 use crate::schedule::Schedule;
+use crate::trace::{Pending, Sender};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -87,6 +88,10 @@ pub(crate) struct Connection {
     pub(crate) rtt: Option<Duration>,
     pub(crate) now: Timestamp,
     pub(crate) scratch: Vec<u8>,
+    /// Events for a tracer, where there is one.
+    pub(crate) trace: Pending,
+    /// Most bytes of a packet of a channel, both ways.
+    pub(crate) packet_max: u32,
     next_tag: u64,
 }
 
@@ -119,6 +124,8 @@ impl Connection {
             rtt: None,
             now: Timestamp::default(),
             scratch: Vec::new(),
+            trace: None,
+            packet_max: limits::PACKET_BYTES_MAX,
             next_tag: 0,
         }
     }
@@ -171,6 +178,7 @@ impl Connection {
         let adjust: ChannelWindowAdjust<'_> = decode(payload)?;
         let (key, channel) = self.named(adjust.recipient_channel)?;
         channel.send.adjust(adjust.bytes_to_add)?;
+        self.trace_window(key, Sender::We, "credited", adjust.bytes_to_add);
         self.touched(key);
         self.schedule_if_ready(key);
         Ok(())
@@ -182,6 +190,7 @@ impl Connection {
         let first = channel.inbound == Inbound::Open;
         let seen = channel.inbound.on(InboundEvent::Eof);
         channel.inbound = seen.ok_or(Error::Internal("EOF has no place in this state"))?;
+        self.trace_channel(key, "eof received");
         self.drained_if_empty(key);
         self.touched(key);
         let closing = self.table.get(key).is_some_and(|c| c.closing != Closing::Open);
@@ -194,6 +203,7 @@ impl Connection {
         let (key, channel) = self.named(close.recipient_channel)?;
         let closing = channel.closing.on(ClosingEvent::PeerCloses);
         channel.closing = closing.ok_or(Error::PeerMisbehaved("channel closed twice"))?;
+        self.trace_channel(key, "close received");
         self.mark_dirty(key);
         self.free_if_over(key);
         Ok(ChannelEvent::Closed { channel: key })
@@ -271,6 +281,7 @@ impl Connection {
 
     /// Frees a channel; its key names nothing from now on.
     pub(crate) fn free(&mut self, key: ChannelKey) {
+        self.trace_channel(key, "freed");
         let Some(channel) = self.table.remove(key) else { return };
         self.budget.release(channel.recv.target());
         if channel.scheduled {

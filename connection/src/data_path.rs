@@ -10,6 +10,7 @@ use crate::connection::{Connection, decode};
 use crate::event::{Stream, Turn};
 use crate::messages::{ChannelData, ChannelExtendedData};
 use crate::sender::Sender;
+use crate::trace::Sender as Side;
 use tssh_transport::wire::Message;
 use tssh_transport::{Error, Result};
 
@@ -56,7 +57,9 @@ impl Connection {
             return Err(Error::PeerMisbehaved("data after EOF (RFC 4254 section 5.3)"));
         }
         channel.recv.arrive(len)?;
-        if channel.probe.is_some() {
+        let probed = channel.probe.is_some();
+        self.trace_window(key, Side::Peer, "spent", len);
+        if probed {
             self.touched(key);
         }
         let Some(channel) = self.table.get_mut(key) else { return Ok(None) };
@@ -176,6 +179,9 @@ impl Connection {
         channel.send.spend(u32::try_from(sent).unwrap_or(u32::MAX))?;
         channel.set_ready(stream, sent > 0);
         channel.sent_on(stream);
+        if sent > 0 {
+            self.trace_window(key, Side::We, "spent", u32::try_from(sent).unwrap_or(u32::MAX));
+        }
         self.schedule_if_ready(key);
         Ok(sent)
     }

@@ -10,12 +10,13 @@ use crate::channel::{
     Requests,
 };
 use crate::connection::Connection;
-use crate::limits;
 use crate::messages::{
     ChannelClose, ChannelEof, ChannelFailure, ChannelOpenConfirmation, ChannelOpenFailure,
     ChannelSuccess, ChannelWindowAdjust, OpenFailure, RequestFailure, RequestSuccess,
 };
 use crate::sender::Sender;
+use crate::trace::Sender as Side;
+use alloc::string::String;
 use alloc::vec::Vec;
 use tssh_transport::wire::{Message, Writer};
 use tssh_transport::{Error, Result};
@@ -136,11 +137,13 @@ impl Connection {
     fn flush_opening(&mut self, key: ChannelKey, sender: &mut impl Sender) -> Result<()> {
         let now = self.now;
         let Some(channel) = self.table.get_mut(key) else { return Ok(()) };
-        let (window, packet) = (channel.recv.target(), limits::PACKET_BYTES_MAX);
+        let (window, packet) = (channel.recv.target(), self.packet_max);
+        let mut opened = None;
         if channel.ours {
             let kind = channel.extra_mut().kind.take();
             let kind = kind.ok_or(Error::Internal("an open without its kind"))?;
             self.scratch.clear();
+            opened = self.trace.as_ref().map(|_| String::from(kind.name()));
             kind.encode(key.number(), window, packet, &mut self.scratch);
             sender.send(&self.scratch)?;
         } else {
@@ -152,6 +155,15 @@ impl Connection {
         let opening = channel.opening.on(OpeningEvent::Committed);
         channel.opening = opening.ok_or(Error::Internal("an opening committed twice"))?;
         channel.probe = Some(now);
+        let what = if channel.ours { "open sent" } else { "open confirmed by us" };
+        self.trace_channel_with(key, what, |map| {
+            let map = map.with("window", window).with("packet", packet);
+            match opened {
+                Some(kind) => map.with("kind", kind),
+                None => map,
+            }
+        });
+        self.trace_window(key, Side::Peer, "opened", window);
         self.schedule_if_ready(key);
         Ok(())
     }
@@ -162,6 +174,7 @@ impl Connection {
         let refusal = channel.extra_mut().refusal.take();
         let (reason, text) = refusal.ok_or(Error::Internal("a refusal without its reason"))?;
         refuse(sender, &mut self.scratch, peer, reason, &text)?;
+        self.trace_channel_with(key, "open refused by us", |map| map.with("reason", reason.code()));
         self.free(key);
         Ok(())
     }
@@ -183,6 +196,7 @@ impl Connection {
         }
         send(sender, &mut self.scratch, &ChannelWindowAdjust::new(channel.peer, due))?;
         channel.recv.announced(due);
+        self.trace_window(key, Side::Peer, "credited", due);
         Ok(Progress::Through)
     }
 
@@ -234,7 +248,9 @@ impl Connection {
             send(sender, &mut self.scratch, &ChannelEof::new(channel.peer))?;
             let sent = channel.outbound.on(OutboundEvent::Committed);
             channel.outbound = sent.ok_or(Error::Internal("EOF committed twice"))?;
+            self.trace_channel(key, "eof sent");
         }
+        let Some(channel) = self.table.get_mut(key) else { return Ok(Progress::Through) };
         if channel.closing.wanted() {
             if !sender.takes_control() {
                 return Ok(Progress::Stuck);
@@ -242,6 +258,7 @@ impl Connection {
             send(sender, &mut self.scratch, &ChannelClose::new(channel.peer))?;
             let sent = channel.closing.on(ClosingEvent::Committed);
             channel.closing = sent.ok_or(Error::Internal("CLOSE committed twice"))?;
+            self.trace_channel(key, "close sent");
             self.unanswerable(key);
         }
         Ok(Progress::Through)

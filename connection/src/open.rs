@@ -8,6 +8,7 @@ use crate::limits;
 use crate::messages::{
     ChannelOpen, ChannelOpenConfirmation, ChannelOpenFailure, OpenFailure, OpenKind,
 };
+use crate::trace::Sender;
 use alloc::string::String;
 use tssh_transport::text::printable;
 use tssh_transport::{Error, Result, Side};
@@ -74,10 +75,16 @@ impl Connection {
             self.refuse(Refusal { peer, reason: OpenFailure::ResourceShortage })?;
             return Ok(None);
         };
+        let (window, packet) = (open.initial_window_size, open.maximum_packet_size);
         if let Some(channel) = self.table.get_mut(key) {
             channel.peer = peer;
-            channel.send = SendWindow::new(open.initial_window_size, open.maximum_packet_size);
+            channel.send = SendWindow::new(window, packet.min(self.packet_max));
         }
+        let kind_name = kind.name();
+        self.trace_channel_with(key, "open received", |map| {
+            map.with("kind", String::from(kind_name)).with("window", window).with("packet", packet)
+        });
+        self.trace_window(key, Sender::We, "opened", window);
         Ok(Some(ChannelEvent::OpenRequest { channel: key, kind }))
     }
 
@@ -140,9 +147,14 @@ impl Connection {
         let opened = channel.opening.on(OpeningEvent::PeerConfirms);
         channel.opening = opened.ok_or(Error::Internal("confirmed in no state for it"))?;
         channel.peer = message.sender_channel;
-        channel.send = SendWindow::new(message.initial_window_size, message.maximum_packet_size);
+        let (window, packet) = (message.initial_window_size, message.maximum_packet_size);
+        channel.send = SendWindow::new(window, packet.min(self.packet_max));
         channel.drop_extra();
         let closing = channel.closing != Closing::Open;
+        self.trace_channel_with(key, "open confirmed", |map| {
+            map.with("window", window).with("packet", packet)
+        });
+        self.trace_window(key, Sender::We, "opened", window);
         // What was wanted while the channel opened can be done now.
         self.mark_dirty(key);
         self.schedule_if_ready(key);
@@ -154,8 +166,9 @@ impl Connection {
         let message: ChannelOpenFailure<'_> = decode(payload)?;
         let channel = self.asked_for(message.recipient_channel)?;
         self.touched(channel);
-        self.free(channel);
         let reason = message.reason_code;
+        self.trace_channel_with(channel, "open refused", |map| map.with("reason", reason));
+        self.free(channel);
         let description = printable(message.description, limits::TEXT_BYTES_MAX);
         Ok(ChannelEvent::OpenFailed { channel, reason, description })
     }

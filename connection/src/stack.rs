@@ -88,6 +88,8 @@ pub struct Stack {
     now: Timestamp,
     /// Whether a key exchange kept us from sending when last looked at.
     gate_closed: bool,
+    /// A bound on packets of channels that is lower than usual.
+    pub(crate) packet_max: Option<u32>,
 }
 
 /// What one step came to.
@@ -120,7 +122,7 @@ impl Stack {
 
     fn new(transport: Transport, role: Role, config: ConnectionConfig, now: Timestamp) -> Self {
         let (phase, events) = (Phase::Exchange(role), VecDeque::new());
-        Self { transport, phase, config, events, now, gate_closed: true }
+        Self { transport, phase, config, events, now, gate_closed: true, packet_max: None }
     }
 
     /// Which end this is.
@@ -173,6 +175,7 @@ impl Stack {
     pub fn next(&mut self, now: Timestamp) -> Result<Option<Happening<'_>>> {
         self.now = now;
         let step = self.step();
+        self.tell_tracer();
         #[cfg(feature = "transcript")]
         self.note_next(&step);
         let step = step.inspect_err(|error| self.transport.fail(error))?;
@@ -206,6 +209,7 @@ impl Stack {
 
     fn step(&mut self) -> Result<Step> {
         loop {
+            self.tell_tracer();
             if let Some(event) = self.events.pop_front() {
                 return Ok(Step::Event(event));
             }
@@ -221,6 +225,7 @@ impl Stack {
                 Phase::Server(auth) if !auth.wants_payload() => return Ok(Step::Idle),
                 _ => {}
             }
+            self.tell_tracer();
             match self.transport.next(self.now)? {
                 None => return Ok(Step::Idle),
                 Some(Incoming::Event(event)) => self.on_transport_event(event)?,
@@ -326,6 +331,9 @@ impl Stack {
     }
 
     fn on_auth_event(&mut self, event: Option<AuthEvent>) {
+        if let Some(event) = &event {
+            self.trace_auth(event);
+        }
         let event = match event {
             None => return,
             Some(AuthEvent::Success(proof)) => self.authenticated(&proof),
@@ -336,7 +344,9 @@ impl Stack {
 
     fn authenticated(&mut self, proof: &UserAuthenticated) -> Event {
         self.transport.authenticated();
-        let connection = Connection::new(self.side(), &self.config, proof);
+        let mut connection = Connection::new(self.side(), &self.config, proof);
+        connection.packet_max = self.packet_max.unwrap_or(connection.packet_max);
+        connection.trace = self.transport.traces().then(Default::default);
         self.phase = Phase::Connection(connection);
         Event::Authenticated { user: proof.user().to_string(), keys: proof.keys().to_vec() }
     }
@@ -369,6 +379,7 @@ impl Stack {
             Answer::HostKey(accept) => return self.transport.answer_host_key(accept, self.now),
             Answer::Auth(answer) => answer,
         };
+        self.trace_answer(&answer);
         let mut outlet = Outlet::new(self.transport.sender());
         let event = match &mut self.phase {
             Phase::Client(auth) => auth.answer(answer, &mut outlet)?,

@@ -51,6 +51,7 @@ pub mod side;
 pub mod sink;
 pub mod text;
 pub mod time;
+pub mod trace;
 #[cfg(feature = "transcript")]
 pub mod transcript;
 pub mod transport;

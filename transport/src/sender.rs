@@ -5,9 +5,12 @@ use crate::entropy::Entropy;
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::packet::Outbound;
+use crate::side::Side;
+use crate::trace::Tracer;
 #[cfg(feature = "transcript")]
 use crate::transcript::Log;
 use crate::wire::{Message, Writer};
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use zeroize::Zeroizing;
@@ -31,12 +34,15 @@ pub(crate) struct SendHalf {
     /// How many of the held payloads were made before compression starts.
     held_plain: usize,
     scratch: Vec<u8>,
+    /// Told of everything, where there is one.
+    pub(crate) tracer: Option<Box<Tracer>>,
+    side: Side,
     #[cfg(feature = "transcript")]
     pub(crate) log: Option<Log>,
 }
 
 impl SendHalf {
-    pub(crate) fn new(entropy: Entropy) -> Self {
+    pub(crate) fn new(side: Side, entropy: Entropy) -> Self {
         Self {
             outbound: Outbound::new(),
             entropy,
@@ -48,6 +54,8 @@ impl SendHalf {
             held_bytes: 0,
             held_plain: 0,
             scratch: Vec::new(),
+            tracer: None,
+            side,
             #[cfg(feature = "transcript")]
             log: None,
         }
@@ -65,7 +73,19 @@ impl SendHalf {
         if let Some(log) = &mut self.log {
             log.packet("out", payload);
         }
-        self.outbound.packet(payload, &mut self.entropy)
+        if let Some(tracer) = &mut self.tracer {
+            tracer.sealing(payload);
+        }
+        self.outbound.packet(payload, &mut self.entropy)?;
+        self.sealed();
+        Ok(())
+    }
+
+    /// A packet was sealed.
+    fn sealed(&mut self) {
+        if let Some(tracer) = &mut self.tracer {
+            tracer.sealed(self.side, &self.outbound.sealed());
+        }
     }
 
     /// Notes a call for the recording, where there is one.
@@ -169,6 +189,14 @@ impl<'a> PacketSender<'a> {
         self.half.log.as_mut()
     }
 
+    /// The tracer, for the layers above to tell of their events.
+    pub const fn tracer(&mut self) -> Option<&mut Tracer> {
+        match &mut self.half.tracer {
+            Some(tracer) => Some(tracer),
+            None => None,
+        }
+    }
+
     /// Whether a key exchange holds everything back.
     #[must_use]
     pub const fn gate_closed(&self) -> bool {
@@ -222,6 +250,12 @@ impl Grant<'_> {
             log.bytes("t data", area.get(..n).unwrap_or_default());
             log.packet("out", area.get(..n).unwrap_or_default());
         }
-        self.half.outbound.commit(n, &mut self.half.entropy)
+        if let Some(tracer) = &mut self.half.tracer {
+            let area = self.half.outbound.payload_area(self.max);
+            tracer.sealing(area.get(..n).unwrap_or_default());
+        }
+        self.half.outbound.commit(n, &mut self.half.entropy)?;
+        self.half.sealed();
+        Ok(())
     }
 }

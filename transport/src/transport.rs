@@ -1,13 +1,15 @@
 //! The transport protocol as one object: bytes in, payloads and events out, bytes to send.
 
+mod generic;
 mod host_keys;
+mod tracing;
 
 use crate::admission::{self, Phase, Verdict};
 use crate::algorithms::{Algorithms, Negotiated};
 use crate::compression::Inflater;
 use crate::disconnect::DisconnectReason;
 use crate::entropy::Entropy;
-use crate::error::{Error, Result, decode};
+use crate::error::{Error, Result};
 use crate::ext_info::{PeerExtensions, server_ext_info};
 use crate::kex::exchanger::{Exchanger, HostKeyQuestion, Output};
 use crate::kex::rekey::{RekeyClock, RekeyLimits};
@@ -113,7 +115,7 @@ impl Transport {
     ) -> Result<Self> {
         let mut exchanger = Exchanger::new(side, config.algorithms, config.host_keys);
         exchanger.set_identification(side, config.identification.clone().into_bytes());
-        let mut send = SendHalf::new(entropy);
+        let mut send = SendHalf::new(side, entropy);
         send.outbound.raw(format!("{}\r\n", config.identification).as_bytes());
         let kexinit = exchanger.begin(&mut send.entropy)?;
         send.send_now(&kexinit)?;
@@ -202,6 +204,7 @@ impl Transport {
             if self.send.closing || self.exchanger.awaits_host_key() {
                 return Ok(None);
             }
+            self.trace_time(now);
             self.rekey_if_due(now)?;
             if !self.events.is_empty() {
                 continue;
@@ -212,7 +215,9 @@ impl Transport {
                 }
                 continue;
             }
-            let Some(range) = self.inbound.next_packet()? else { return Ok(None) };
+            let opened = self.inbound.next_packet();
+            self.trace_opened(&opened);
+            let Some(range) = opened? else { return Ok(None) };
             if self.dispatch(range, now)? {
                 return Ok(Some(Incoming::Payload(range)));
             }
@@ -254,11 +259,18 @@ impl Transport {
             Line::Prelude { consumed } => {
                 let line = self.inbound.unread().get(..consumed).unwrap_or_default();
                 let text = printable(line.trim_ascii_end(), limits::PRELUDE_LINE_BYTES_MAX);
+                if let Some(tracer) = &mut self.send.tracer {
+                    tracer.ident(self.side.peer(), line, true);
+                }
                 self.events.push_back(TransportEvent::Prelude(text));
                 self.inbound.skip(consumed);
             }
             Line::Identification { consumed, identification } => {
                 let text = version::printable(&identification);
+                if let Some(tracer) = &mut self.send.tracer {
+                    let line = self.inbound.unread().get(..consumed).unwrap_or_default();
+                    tracer.ident(self.side.peer(), line, false);
+                }
                 self.events.push_back(TransportEvent::PeerIdentification(text));
                 self.exchanger.set_identification(self.side.peer(), identification);
                 self.inbound.skip(consumed);
@@ -306,49 +318,6 @@ impl Transport {
         }
     }
 
-    fn generic(&mut self, range: PayloadRange, number: u8) -> Result<()> {
-        let payload = self.inbound.payload(&range);
-        match number {
-            1 => {
-                let m = decode::<msg::Disconnect<'_>>(payload)?;
-                let description = printable(m.description, limits::DESCRIPTION_BYTES_MAX);
-                let by = self.side.peer();
-                return Err(Error::Disconnected { by, reason: m.reason_code, description });
-            }
-            2 => {
-                decode::<msg::Ignore<'_>>(payload)?;
-            }
-            3 => {
-                let n = decode::<msg::Unimplemented<'_>>(payload)?.packet_sequence_number;
-                self.events.push_back(TransportEvent::Unimplemented(n));
-            }
-            4 => {
-                let m = decode::<msg::Debug<'_>>(payload)?;
-                let message = printable(m.message, limits::DESCRIPTION_BYTES_MAX);
-                let always_display = m.always_display;
-                self.events.push_back(TransportEvent::Debug { always_display, message });
-            }
-            7 => {
-                self.ext_infos = self.ext_infos.saturating_add(1);
-                if self.ext_infos > limits::EXT_INFO_MESSAGES_MAX {
-                    return Err(Error::PeerMisbehaved("EXT_INFO more often than RFC 8308 allows"));
-                }
-                self.extensions.read(payload)?;
-                self.events.push_back(TransportEvent::ExtInfo);
-            }
-            192 => {
-                let m = decode::<msg::Ping<'_>>(payload)?;
-                let pong = msg::Pong::new(m.data);
-                self.send.send(&pong.payload())?;
-            }
-            _ => {
-                let m = decode::<msg::Pong<'_>>(payload)?;
-                self.events.push_back(TransportEvent::Pong(m.data.to_vec()));
-            }
-        }
-        Ok(())
-    }
-
     fn exchange(&mut self, range: PayloadRange, now: Timestamp) -> Result<()> {
         let payload = self.inbound.payload(&range);
         if payload.first() == Some(&20) {
@@ -361,7 +330,9 @@ impl Transport {
                 return Err(Error::LimitReached("key exchanges without data between them"));
             }
         }
+        let number = payload.first().copied().unwrap_or_default();
         let handled = self.exchanger.handle(payload, range.sequence, &mut self.send.entropy);
+        self.trace_exchange(number, handled.is_ok());
         if self.phase == Phase::InitialExchange && self.exchanger.strict() {
             self.phase = Phase::InitialStrict;
         }
@@ -384,6 +355,7 @@ impl Transport {
                     self.send.send_now(&kex::NewKeys::new().payload())?;
                     self.events.push_back(TransportEvent::Note("SSH2_MSG_NEWKEYS sent"));
                     self.send.outbound.change_keys(keys.sealer, self.exchanger.strict());
+                    self.trace_keys(self.side);
                     self.zlib.0 = keys.zlib;
                     self.send_ext_info()?;
                     let compress = keys.zlib && self.phase == Phase::Connection;
@@ -392,6 +364,7 @@ impl Transport {
                 Output::ReceiveNewKeys(keys) => {
                     self.events.push_back(TransportEvent::Note("SSH2_MSG_NEWKEYS received"));
                     self.inbound.change_keys(keys.opener, self.exchanger.strict());
+                    self.trace_keys(self.side.peer());
                     self.zlib.1 = keys.zlib;
                     let compress = keys.zlib && self.phase == Phase::Connection;
                     self.inbound.set_inflater(compress.then(Inflater::new));
@@ -462,6 +435,7 @@ impl Transport {
     pub fn answer_host_key(&mut self, accept: bool, now: Timestamp) -> Result<()> {
         #[cfg(feature = "transcript")]
         self.send.note_line("t hostkey", &format!("{} {}", u8::from(accept), now.as_micros()));
+        self.trace_time(now);
         let outputs = self.exchanger.answer_host_key(accept)?;
         self.perform(outputs, now)
     }
@@ -579,6 +553,7 @@ impl Transport {
 
     /// Tells the peer of an error that ends the connection, where there is something to tell.
     pub fn fail(&mut self, error: &Error) {
+        self.trace_failure(error);
         if let Some(reason) = error.disconnect_reason() {
             let text = format!("{error}");
             // The connection ends either way.

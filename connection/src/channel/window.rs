@@ -37,6 +37,11 @@ impl SendWindow {
         self.available.min(self.packet).min(limits::SEND_BYTES_MAX)
     }
 
+    /// Bytes that the peer still allows.
+    pub(crate) const fn available(&self) -> u32 {
+        self.available
+    }
+
     /// `n` bytes were sent.
     ///
     /// # Errors
@@ -91,6 +96,11 @@ impl RecvWindow {
     /// The size: granted, held and owed together.
     pub(crate) const fn target(&self) -> u32 {
         self.target
+    }
+
+    /// Bytes that the peer may still send.
+    pub(crate) const fn granted(&self) -> u32 {
+        self.granted
     }
 
     /// The peer sent `n` bytes, which are held until they are consumed.

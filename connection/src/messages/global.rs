@@ -8,13 +8,13 @@ use tssh_transport::wire::{Message, Writer};
 
 tssh_transport::messages! {
     /// RFC 4254 section 4; what follows 'want reply' belongs to the name, see [`GlobalRequest`].
-    80 "SSH_MSG_GLOBAL_REQUEST" GlobalRequestMsg {
+    80 "SSH_MSG_GLOBAL_REQUEST" "4254#4" GlobalRequestMsg {
         request_name: string, want_reply: boolean, request_data: rest,
     }
     /// RFC 4254 section 4.
-    81 "SSH_MSG_REQUEST_SUCCESS" RequestSuccess { response_data: rest }
+    81 "SSH_MSG_REQUEST_SUCCESS" "4254#4" RequestSuccess { response_data: rest }
     /// RFC 4254 section 4.
-    82 "SSH_MSG_REQUEST_FAILURE" RequestFailure {}
+    82 "SSH_MSG_REQUEST_FAILURE" "4254#4" RequestFailure {}
 }
 
 /// A request that concerns no channel.

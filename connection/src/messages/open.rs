@@ -7,17 +7,17 @@ use tssh_transport::wire::{Message, Writer};
 
 tssh_transport::messages! {
     /// RFC 4254 section 5.1; what follows the sizes belongs to the type, see [`OpenKind`].
-    90 "SSH_MSG_CHANNEL_OPEN" ChannelOpen {
+    90 "SSH_MSG_CHANNEL_OPEN" "4254#5.1" ChannelOpen {
         channel_type: string, sender_channel: uint32, initial_window_size: uint32,
         maximum_packet_size: uint32, type_data: rest,
     }
     /// RFC 4254 section 5.1.
-    91 "SSH_MSG_CHANNEL_OPEN_CONFIRMATION" ChannelOpenConfirmation {
+    91 "SSH_MSG_CHANNEL_OPEN_CONFIRMATION" "4254#5.1" ChannelOpenConfirmation {
         recipient_channel: uint32, sender_channel: uint32, initial_window_size: uint32,
         maximum_packet_size: uint32, type_data: rest,
     }
     /// RFC 4254 section 5.1.
-    92 "SSH_MSG_CHANNEL_OPEN_FAILURE" ChannelOpenFailure {
+    92 "SSH_MSG_CHANNEL_OPEN_FAILURE" "4254#5.1" ChannelOpenFailure {
         recipient_channel: uint32, reason_code: uint32, description: string, language_tag: string,
     }
 }

@@ -170,6 +170,19 @@ fn names_of_the_peer_are_made_harmless() {
     assert_eq!((name.as_str(), message.as_str()), ("KILL\\007", "\\033[1m"));
 }
 
+/// What a trace shows of a message is every field of it, by the form that the decoders read.
+#[test]
+fn a_trace_takes_every_form_apart() {
+    for payload in all_payloads() {
+        let shape = crate::trace::shape(payload[0]).unwrap();
+        let fields = tssh_transport::trace::dissect(&payload, Some(&shape));
+        let fields: Vec<_> = fields.iter().filter_map(|field| field.as_map()).collect();
+        assert!(fields.iter().all(|field| field.text("type") != "bytes"), "{fields:?}");
+        let len: u64 = fields.iter().map(|field| field.number("len")).sum();
+        assert_eq!(len, u64::try_from(payload.len()).unwrap(), "{fields:?}");
+    }
+}
+
 proptest! {
     /// Nothing that a peer can send makes the decoders panic.
     #[test]

@@ -1,7 +1,7 @@
 //! The client's part of an exchange: messages 30, 32 and 34 out, 31 and 33 in.
 
 use super::exchanger::{Exchanger, HostKeyQuestion, Output};
-use super::method::Exchange;
+use super::method::{ClientShare, Exchange};
 use super::state::Event;
 use crate::entropy::{Entropy, Purpose};
 use crate::error::{Error, Result, decode};
@@ -86,8 +86,16 @@ impl Exchanger {
         } else {
             msg::KexDhInit::new(share.public()).payload()
         };
-        self.share = Some(share);
+        self.hold(share);
         Ok(payload)
+    }
+
+    /// Keeps our share until the server's is there.
+    fn hold(&mut self, share: Box<dyn ClientShare>) {
+        if let Some(watch) = self.watch.as_mut().filter(|watch| watch.wants_scalar) {
+            watch.scalar = share.scalar();
+        }
+        self.share = Some(share);
     }
 
     /// A message of the method from the server.
@@ -117,7 +125,7 @@ impl Exchanger {
                     group.p = m.p.to_vec();
                     group.g = m.g.to_vec();
                 }
-                self.share = Some(share);
+                self.hold(share);
                 Ok(alloc::vec![Output::Send(init)])
             }
             (Exchange::Gex { .. }, _) => {

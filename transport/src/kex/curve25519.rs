@@ -5,8 +5,10 @@ use super::method::{
 };
 use crate::entropy::Stream;
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use rand_core::CryptoRng;
-use x25519_dalek::{EphemeralSecret, PublicKey};
+use x25519_dalek::{PublicKey, StaticSecret};
+use zeroize::Zeroizing;
 
 /// Bytes of a public value.
 pub(super) const SHARE_BYTES: usize = 32;
@@ -32,15 +34,16 @@ pub(super) static METHOD_LIBSSH: Method = Method {
     exchange: EXCHANGE,
 };
 
-/// An ephemeral key pair, for one use; the private half is wiped when dropped.
+/// An ephemeral key pair, for one use; the private half is wiped when dropped. (The type that says
+/// so by its name does not let a key log have the private half.)
 pub(super) struct X25519Share {
-    secret: EphemeralSecret,
+    secret: StaticSecret,
     public: PublicKey,
 }
 
 impl X25519Share {
     pub(super) fn new(rng: &mut impl CryptoRng) -> Self {
-        let secret = EphemeralSecret::random_from_rng(rng);
+        let secret = StaticSecret::random_from_rng(rng);
         let public = PublicKey::from(&secret);
         Self { secret, public }
     }
@@ -73,6 +76,10 @@ impl X25519Share {
 impl ClientShare for X25519Share {
     fn public(&self) -> &[u8] {
         self.public.as_bytes()
+    }
+
+    fn scalar(&self) -> Option<Zeroizing<Vec<u8>>> {
+        Some(Zeroizing::new(self.secret.as_bytes().to_vec()))
     }
 
     fn agree(self: Box<Self>, server_public: &[u8]) -> Result<SharedSecret, ShareFault> {

@@ -61,32 +61,74 @@ pub enum MethodInputs<'a> {
     },
 }
 
+/// An input of the hash before it is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input<'a> {
+    /// A string.
+    String(&'a [u8]),
+    /// An mpint's magnitude.
+    Mpint(&'a [u8]),
+    /// A number.
+    Uint32(u32),
+}
+
+impl Input<'_> {
+    /// The RFC's name of the type.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::String(_) => "string",
+            Self::Mpint(_) => "mpint",
+            Self::Uint32(_) => "uint32",
+        }
+    }
+
+    /// Appends it as it enters the hash.
+    pub fn encode(&self, out: &mut Writer<'_>) {
+        match *self {
+            Self::String(string) => out.string(string),
+            Self::Mpint(magnitude) => out.mpint(magnitude),
+            Self::Uint32(number) => out.uint32(number),
+        }
+    }
+}
+
+impl HashInputs<'_> {
+    /// Everything but K, in order, by the RFC's names.
+    pub fn each(&self, mut f: impl FnMut(&'static str, Input<'_>)) {
+        f("V_C", Input::String(self.v_c));
+        f("V_S", Input::String(self.v_s));
+        f("I_C", Input::String(self.i_c));
+        f("I_S", Input::String(self.i_s));
+        f("K_S", Input::String(self.k_s));
+        match self.method {
+            MethodInputs::Ecdh { q_c, q_s } => {
+                f("Q_C", Input::String(q_c));
+                f("Q_S", Input::String(q_s));
+            }
+            MethodInputs::Dh { e, f: value } => {
+                f("e", Input::Mpint(e));
+                f("f", Input::Mpint(value));
+            }
+            MethodInputs::Gex { min, n, max, p, g, e, f: value } => {
+                f("min", Input::Uint32(min));
+                f("n", Input::Uint32(n));
+                f("max", Input::Uint32(max));
+                f("p", Input::Mpint(p));
+                f("g", Input::Mpint(g));
+                f("e", Input::Mpint(e));
+                f("f", Input::Mpint(value));
+            }
+        }
+    }
+}
+
 /// H, as long as `hash` makes it. The first H of a connection is also its session identifier.
 #[must_use]
 pub fn exchange_hash(hash: HashAlgorithm, inputs: &HashInputs<'_>) -> Vec<u8> {
     let mut public = Vec::new();
     let mut out = Writer::new(&mut public);
-    for string in [inputs.v_c, inputs.v_s, inputs.i_c, inputs.i_s, inputs.k_s] {
-        out.string(string);
-    }
-    match inputs.method {
-        MethodInputs::Ecdh { q_c, q_s } => {
-            out.string(q_c);
-            out.string(q_s);
-        }
-        MethodInputs::Dh { e, f } => {
-            out.mpint(e);
-            out.mpint(f);
-        }
-        MethodInputs::Gex { min, n, max, p, g, e, f } => {
-            for bits in [min, n, max] {
-                out.uint32(bits);
-            }
-            for number in [p, g, e, f] {
-                out.mpint(number);
-            }
-        }
-    }
+    inputs.each(|_, input| input.encode(&mut out));
     // K comes from its own, wiped buffer.
     hash.digest(&[&public, &inputs.k.0])
 }

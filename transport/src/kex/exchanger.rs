@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::key::{Certificate, PrivateKey, PublicKey};
 use crate::messages::kex::KexInit;
 use crate::side::Side;
+use crate::trace::{DerivedKey, KexReport, KexWatch};
 use crate::wire::Message as _;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -107,6 +108,8 @@ pub struct Exchanger {
     completed: bool,
     pending: Option<(SendKeys, ReceiveKeys)>,
     receive: Option<ReceiveKeys>,
+    /// Where a tracer finds what an exchange computed.
+    pub(crate) watch: Option<Box<KexWatch>>,
 }
 
 /// Index of a side in the pairs above.
@@ -145,6 +148,7 @@ impl Exchanger {
             completed: false,
             pending: None,
             receive: None,
+            watch: None,
         }
     }
 
@@ -193,6 +197,16 @@ impl Exchanger {
     /// The names agreed on, once they are.
     pub fn negotiated(&self) -> Option<Negotiated> {
         self.choice.as_ref().map(|c| c.names(self.strict))
+    }
+
+    /// The client's and the server's KEXINIT; empty as long as there is none.
+    pub(crate) const fn offers(&self) -> &[Vec<u8>; 2] {
+        &self.kexinit
+    }
+
+    /// How the shares of the method agreed on travel.
+    pub(crate) fn family_of_choice(&self) -> Option<&Exchange> {
+        self.choice.as_ref().map(|choice| &choice.method.exchange)
     }
 
     /// The host key of the connection, once its signature was checked.
@@ -366,12 +380,20 @@ impl Exchanger {
         };
         let [v_c, v_s] = &self.identification;
         let [i_c, i_s] = &self.kexinit;
-        let h = exchange_hash(hash, &HashInputs { v_c, v_s, i_c, i_s, k_s, method, k });
+        let inputs = HashInputs { v_c, v_s, i_c, i_s, k_s, method, k };
+        let h = exchange_hash(hash, &inputs);
+        let first = self.session_id.is_none();
         // "The exchange hash H from the first key exchange is additionally used as the session
         // identifier" RFC 4253 section 7.2
         let id = self.session_id.get_or_insert_with(|| h.clone());
         let c2s = direction_keys(hash, k, &h, id, *b"ACE", &choice.client_to_server);
         let s2c = direction_keys(hash, k, &h, id, *b"BDF", &choice.server_to_client);
+        if let Some(watch) = &mut self.watch {
+            let keys = c2s.lettered(*b"ACE").into_iter().chain(s2c.lettered(*b"BDF")).collect();
+            let mut report = KexReport::new(choice.method, &inputs, &h, id, keys);
+            report.first = first;
+            watch.report = Some(report);
+        }
         let (send, receive) = match self.side {
             Side::Client => (c2s, s2c),
             Side::Server => (s2c, c2s),
@@ -433,6 +455,12 @@ fn direction_keys<'a>(
 impl DerivedKeys<'_> {
     fn keys(&self) -> DirectionKeys<'_> {
         DirectionKeys { iv: &self.iv, key: &self.key, mac_key: &self.mac_key }
+    }
+
+    fn lettered(&self, letters: [u8; 3]) -> [DerivedKey; 3] {
+        let [iv, key, mac] = letters;
+        let copy = |letter, key: &Zeroizing<Vec<u8>>| DerivedKey { letter, key: key.clone() };
+        [copy(iv, &self.iv), copy(key, &self.key), copy(mac, &self.mac_key)]
     }
 
     fn sealer(&self) -> Option<Box<dyn Sealer>> {

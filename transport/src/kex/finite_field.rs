@@ -161,6 +161,10 @@ impl ClientShare for DhShare {
         &self.public
     }
 
+    fn scalar(&self) -> Option<Zeroizing<Vec<u8>>> {
+        Some(Zeroizing::new(self.x.to_be_bytes().into_vec()))
+    }
+
     fn agree(self: Box<Self>, server_public: &[u8]) -> Result<SharedSecret, ShareFault> {
         self.secret(server_public)
     }

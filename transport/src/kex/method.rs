@@ -111,6 +111,10 @@ pub type ShareFault = &'static str;
 pub trait ClientShare: Send {
     /// What goes to the server: Q_C as bytes, or e as a magnitude.
     fn public(&self) -> &[u8];
+    /// The private value, where it is one number, for a key log that was asked for.
+    fn scalar(&self) -> Option<Zeroizing<Vec<u8>>> {
+        None
+    }
     /// K from the server's share.
     ///
     /// # Errors

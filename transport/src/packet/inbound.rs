@@ -4,6 +4,7 @@ use crate::cipher::{Opener, none_opener};
 use crate::compression::Inflater;
 use crate::error::{Error, Result};
 use crate::limits;
+use crate::trace::Tap;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -32,6 +33,8 @@ pub struct Inbound {
     bytes_this_key: u64,
     inflater: Option<Inflater>,
     inflated: Vec<u8>,
+    /// Where packets are kept as they came, for a tracer.
+    pub(crate) tap: Option<Box<Tap>>,
 }
 
 impl Inbound {
@@ -49,6 +52,7 @@ impl Inbound {
             bytes_this_key: 0,
             inflater: None,
             inflated: Vec::new(),
+            tap: None,
         }
     }
 
@@ -98,7 +102,6 @@ impl Inbound {
     }
 
     /// The sequence number that the next packet will have.
-    #[cfg(test)]
     pub const fn sequence(&self) -> u32 {
         self.sequence
     }
@@ -139,6 +142,11 @@ impl Inbound {
             return Ok(None);
         }
         let Some(packet) = self.buf.get_mut(self.start..with_tag) else { return Ok(None) };
+        if let Some(tap) = &mut self.tap {
+            // The head is there already: it may have been decrypted since.
+            tap.wire.extend_from_slice(packet.get(tap.wire.len()..).unwrap_or_default());
+            tap.tag_len = tag_len;
+        }
         self.opener.open(self.sequence, packet).map_err(|_| Error::MacIncorrect)?;
         let padding = usize::from(packet.get(4).copied().unwrap_or_default());
         let start = self.start.saturating_add(5);
@@ -146,6 +154,9 @@ impl Inbound {
         // "There MUST be at least four bytes of padding." RFC 4253 section 6
         if padding < limits::PADDING_BYTES_MIN || payload_end <= start {
             return Err(Error::Padding);
+        }
+        if let Some(tap) = &mut self.tap {
+            tap.padding = packet.get(4).copied().unwrap_or_default();
         }
         let range =
             PayloadRange { start, end: payload_end, inflated: false, sequence: self.sequence };
@@ -165,6 +176,10 @@ impl Inbound {
             return Ok(None);
         }
         let Some(head) = self.buf.get_mut(self.start..head_end) else { return Ok(None) };
+        if let Some(tap) = &mut self.tap {
+            tap.wire.clear();
+            tap.wire.extend_from_slice(head);
+        }
         let length = self.opener.open_length(self.sequence, head);
         let aligned = if self.opener.length_is_aligned() { length.wrapping_add(4) } else { length };
         let block = u32::try_from(self.opener.block_len()).unwrap_or(8).max(8);
@@ -195,6 +210,11 @@ impl Inbound {
             return Err(Error::Compression("a packet inflated to an empty payload"));
         }
         Ok(PayloadRange { start: 0, end: self.inflated.len(), inflated: true, ..range })
+    }
+
+    /// Whether payloads are being decompressed.
+    pub const fn decompresses(&self) -> bool {
+        self.inflater.is_some()
     }
 
     /// The payload's bytes.

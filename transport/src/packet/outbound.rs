@@ -5,6 +5,7 @@ use crate::compression::Deflater;
 use crate::entropy::Entropy;
 use crate::error::{Error, Result};
 use crate::limits;
+use crate::trace::SealedPacket;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -26,6 +27,8 @@ pub struct Outbound {
     /// Payload before, and after, compression; empty as long as there is none.
     plain: Vec<u8>,
     packed: Vec<u8>,
+    /// Start and padding of the packet sealed last.
+    last: (usize, u8),
 }
 
 impl Outbound {
@@ -42,6 +45,7 @@ impl Outbound {
             deflater: None,
             plain: Vec::new(),
             packed: Vec::new(),
+            last: (0, 0),
         }
     }
 
@@ -165,6 +169,7 @@ impl Outbound {
         if !self.sealer.seal(self.sequence, packet) {
             return Err(Error::Internal("the sealer refused the packet's size"));
         }
+        self.last = (self.end, u8::try_from(padding).unwrap_or(u8::MAX));
         self.end = with_tag;
         self.sequence = self.sequence.wrapping_add(1);
         self.packets_this_key = self.packets_this_key.saturating_add(1);
@@ -173,6 +178,18 @@ impl Outbound {
             return Err(Error::LimitReached("packets sent under one set of keys"));
         }
         Ok(())
+    }
+
+    /// The packet that was sealed last, as long as nothing else happened since.
+    pub fn sealed(&self) -> SealedPacket<'_> {
+        let (start, padding) = self.last;
+        SealedPacket {
+            wire: self.buf.get(start..self.end).unwrap_or_default(),
+            sequence: self.sequence.wrapping_sub(1),
+            padding,
+            tag_len: self.sealer.tag_len(),
+            compressed: self.deflater.is_some(),
+        }
     }
 
     /// Room for `n` more bytes behind what waits.

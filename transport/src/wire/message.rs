@@ -1,6 +1,7 @@
 //! The macro that declares a message once: fields in RFC order with the RFC's names.
 
 use super::{Reader, WireError, Writer};
+use crate::trace::Field;
 use alloc::vec::Vec;
 
 /// A message of the protocol: its number and its fields.
@@ -9,6 +10,10 @@ pub trait Message<'a>: Sized {
     const NUMBER: u8;
     /// The name as the RFC writes it.
     const NAME: &'static str;
+    /// Where the RFC defines it, as `4253#7.1`; empty for messages that no RFC has.
+    const SECTION: &'static str;
+    /// The fields as declared, for whoever takes a payload apart without knowing the message.
+    const FIELDS: &'static [Field];
 
     /// Reads a whole payload, number included, to the last byte.
     ///
@@ -27,14 +32,18 @@ pub trait Message<'a>: Sized {
     }
 }
 
-/// Declares messages. Field kinds: `byte`, `boolean`, `uint32`, `string` (bytes), `text` (UTF-8),
-/// `name_list` (as `&str`, checked), `mpint` (magnitude), `cookie` (16 bytes) and `rest` (all
-/// that follows, for messages whose tail depends on an earlier field).
+/// Declares messages: number, name, section, fields. Field kinds: `byte`, `boolean`, `uint32`,
+/// `string` (bytes), `text` (UTF-8), `name_list` (as `&str`, checked), `mpint` (magnitude),
+/// `cookie` (16 bytes) and `rest` (all that follows, for messages whose tail depends on an earlier
+/// field).
 #[macro_export]
 macro_rules! messages {
-    ($( $(#[$doc:meta])* $number:literal $rfc:literal $name:ident {
-        $( $(#[$fdoc:meta])* $field:ident : $kind:ident ),* $(,)?
-    } )*) => { $(
+    ($(
+        $(#[$doc:meta])*
+        $number:literal $rfc:literal $section:literal $name:ident {
+            $( $(#[$fdoc:meta])* $field:ident : $kind:ident ),* $(,)?
+        }
+    )*) => { $(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[allow(missing_docs, reason = "fields carry the RFC's names; the RFC documents them")]
@@ -60,6 +69,10 @@ macro_rules! messages {
         impl<'a> $crate::wire::Message<'a> for $name<'a> {
             const NUMBER: u8 = $number;
             const NAME: &'static str = $rfc;
+            const SECTION: &'static str = $section;
+            const FIELDS: &'static [$crate::trace::Field] = &[$(
+                $crate::trace::Field::new(stringify!($field), $crate::messages!(@kind $kind))
+            ),*];
 
             fn decode(payload: &'a [u8]) -> Result<Self, $crate::wire::WireError> {
                 let mut r = $crate::wire::Reader::new(payload);
@@ -87,6 +100,15 @@ macro_rules! messages {
     (@type $l:lifetime mpint) => { &$l [u8] };
     (@type $l:lifetime cookie) => { [u8; 16] };
     (@type $l:lifetime rest) => { &$l [u8] };
+    (@kind byte) => { $crate::trace::FieldKind::Byte };
+    (@kind boolean) => { $crate::trace::FieldKind::Boolean };
+    (@kind uint32) => { $crate::trace::FieldKind::Uint32 };
+    (@kind string) => { $crate::trace::FieldKind::String };
+    (@kind text) => { $crate::trace::FieldKind::String };
+    (@kind name_list) => { $crate::trace::FieldKind::NameList };
+    (@kind mpint) => { $crate::trace::FieldKind::Mpint };
+    (@kind cookie) => { $crate::trace::FieldKind::Cookie };
+    (@kind rest) => { $crate::trace::FieldKind::Rest };
     (@read $r:ident $f:ident byte) => { $r.byte(stringify!($f))? };
     (@read $r:ident $f:ident boolean) => { $r.boolean(stringify!($f))? };
     (@read $r:ident $f:ident uint32) => { $r.uint32(stringify!($f))? };

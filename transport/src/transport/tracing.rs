@@ -1,0 +1,87 @@
+//! What the transport tells a tracer.
+
+use super::Transport;
+use crate::error::{Error, Result};
+use crate::packet::PayloadRange;
+use crate::side::Side;
+use crate::time::Timestamp;
+use crate::trace::{KexWatch, OpenedPacket, SealedPacket, Tap, Tracer};
+use alloc::boxed::Box;
+
+impl Transport {
+    /// Tells `tracer` of everything from now on. To be called before anything is sent: what waits
+    /// to be sent by then, the identification string and KEXINIT, is told first.
+    pub fn trace(&mut self, mut tracer: Box<Tracer>) {
+        let waiting = self.send.outbound.transmit();
+        let line = waiting.iter().position(|byte| *byte == b'\n').map(|at| at.saturating_add(1));
+        let (line, packet) = waiting.split_at_checked(line.unwrap_or(0)).unwrap_or_default();
+        tracer.ident(self.side, line, false);
+        // No keys yet: the packet stands in the clear.
+        let sealed = SealedPacket { wire: packet, ..self.send.outbound.sealed() };
+        let behind = packet.len().saturating_sub(usize::from(sealed.padding));
+        tracer.sealing(packet.get(5..behind).unwrap_or_default());
+        tracer.sealed(self.side, &sealed);
+        self.inbound.tap = Some(Box::<Tap>::default());
+        let wants_scalar = tracer.wants_secrets();
+        self.exchanger.watch = Some(Box::new(KexWatch { wants_scalar, ..KexWatch::default() }));
+        self.send.tracer = Some(tracer);
+    }
+
+    /// The tracer, for the layers above to tell of their events.
+    pub const fn tracer(&mut self) -> Option<&mut Tracer> {
+        match &mut self.send.tracer {
+            Some(tracer) => Some(tracer),
+            None => None,
+        }
+    }
+
+    /// Whether there is a tracer.
+    #[must_use]
+    pub const fn traces(&self) -> bool {
+        self.send.tracer.is_some()
+    }
+
+    pub(super) fn trace_time(&mut self, now: Timestamp) {
+        if let Some(tracer) = &mut self.send.tracer {
+            tracer.now = now;
+        }
+    }
+
+    /// A packet came, or did not pass its check.
+    pub(super) fn trace_opened(&mut self, opened: &Result<Option<PayloadRange>>) {
+        let (Some(tracer), Some(tap)) = (&mut self.send.tracer, &self.inbound.tap) else { return };
+        let (sequence, payload) = match opened {
+            Ok(None) => return,
+            Ok(Some(range)) => (range.sequence, Some(self.inbound.payload(range))),
+            Err(Error::MacIncorrect) => (self.inbound.sequence(), None),
+            Err(_) => return,
+        };
+        let compressed = self.inbound.decompresses();
+        tracer.opened(self.side.peer(), &OpenedPacket { tap, sequence, payload, compressed });
+    }
+
+    /// A message of the key exchange was handled.
+    pub(super) fn trace_exchange(&mut self, number: u8, ok: bool) {
+        let Some(tracer) = &mut self.send.tracer else { return };
+        if number == 20 {
+            tracer.negotiated(&self.exchanger, ok);
+        }
+        if let Some(watch) = &mut self.exchanger.watch {
+            tracer.derived(watch);
+        }
+    }
+
+    /// New keys are in force for what `from` sends.
+    pub(super) fn trace_keys(&mut self, from: Side) {
+        if let Some(tracer) = &mut self.send.tracer {
+            tracer.keys_changed(from, self.exchanger.negotiated().as_ref());
+        }
+    }
+
+    /// The connection ends for a reason.
+    pub(super) fn trace_failure(&mut self, error: &Error) {
+        if let Some(tracer) = &mut self.send.tracer {
+            tracer.warn(&alloc::format!("{error}"), "");
+        }
+    }
+}
