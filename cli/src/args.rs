@@ -8,12 +8,15 @@ mod completions;
 mod manual;
 mod options;
 mod topics;
+mod tracing;
 
 use crate::account::Account;
 use crate::config::file::Reader;
 use crate::config::forwards::keep;
 use crate::config::{Facts, Options};
 use crate::exit::{Fatal, Result};
+use crate::trace::TraceOptions;
+use crate::trace::tool::Tool;
 use std::path::PathBuf;
 use tssh_forward::core::address::BadSpec;
 
@@ -30,6 +33,8 @@ pub enum Invocation {
     Version,
     /// `-Q`, `--man` and `--completions`: print this.
     Print(String),
+    /// `--trace-convert` and the like: something to do with a trace.
+    Trace(Tool),
     /// `--demo`: the built-in demonstration.
     Demo,
     /// `--lab`: a lesson, by name.
@@ -69,6 +74,8 @@ pub struct Arguments {
     pub plan: Option<crate::plan::Form>,
     /// `-y`: messages to syslog.
     pub syslog: bool,
+    /// `--trace` and the like.
+    pub trace: TraceOptions,
 }
 
 /// The state of reading.
@@ -87,6 +94,7 @@ struct Parser<'a> {
     print_config: bool,
     plan: Option<crate::plan::Form>,
     syslog: bool,
+    trace: TraceOptions,
     /// What ends the reading, such as `-V`.
     early: Option<Invocation>,
 }
@@ -111,6 +119,7 @@ pub fn parse(words: &[String], account: &Account) -> Result<Invocation> {
         print_config: false,
         plan: None,
         syslog: false,
+        trace: TraceOptions::default(),
         early: None,
     };
     let command = parser.words(words)?;
@@ -133,6 +142,7 @@ pub fn parse(words: &[String], account: &Account) -> Result<Invocation> {
         print_config: parser.print_config,
         plan: parser.plan,
         syslog: parser.syslog,
+        trace: parser.trace,
     })))
 }
 
@@ -212,6 +222,20 @@ impl Parser<'_> {
         if long == "advise" {
             let words = words.get(*at..).unwrap_or_default();
             self.early = Some(Invocation::Print(crate::advise::answer(words)?));
+            return Ok(());
+        }
+        let mut next = || {
+            *at += 1;
+            words.get(*at - 1).cloned()
+        };
+        if self.trace.take(name, attached, &mut next)? {
+            return Ok(());
+        }
+        if tracing::is_tool(name) {
+            let path = attached.map(str::to_owned).or_else(&mut next);
+            let rest = words.get(*at..).unwrap_or_default();
+            let tool = tracing::tool(name, path, rest, &mut self.trace)?;
+            self.early = Some(Invocation::Trace(tool));
             return Ok(());
         }
         if ["completions", "man", "lab", "port-file"].contains(&name) {

@@ -16,6 +16,7 @@
 //! | [`background`], [`signals`] | `-f`, and what ends the program from outside |
 //! | [`plan`], [`advise`] | what forwards will come to, and which to take |
 //! | [`demo`], [`lab`] | forwarding shown at work within this process |
+//! | [`trace`] | what is written down of the protocol itself |
 //! | [`client`] | the session, from the first byte to the exit status |
 
 #![forbid(unsafe_code)]
@@ -54,6 +55,7 @@ pub mod stdio;
 pub mod terminal;
 #[cfg(test)]
 mod test_support;
+pub mod trace;
 pub mod xauth;
 
 /// The identification string of both programs, RFC 4253 section 4.2.

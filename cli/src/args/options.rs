@@ -16,17 +16,20 @@ pub enum Group {
     Algorithms,
     /// What is said, and where.
     Messages,
+    /// What is written down of the connection itself.
+    Tracing,
 }
 
 impl Group {
     /// All of them with their headings, in the order of `--help`.
-    pub const ALL: [(Self, &'static str); 6] = [
+    pub const ALL: [(Self, &'static str); 7] = [
         (Self::Login, "destination and login"),
         (Self::Forwarding, "forwarding"),
         (Self::Session, "session"),
         (Self::Sharing, "connection sharing"),
         (Self::Algorithms, "algorithms"),
         (Self::Messages, "messages and information"),
+        (Self::Tracing, "seeing the protocol"),
     ];
 }
 
@@ -57,7 +60,7 @@ pub struct Long {
 }
 
 use crate::config::held::{NO_GSSAPI, NO_PKCS11, NO_SHARING, NO_TUNNELS};
-use Group::{Algorithms, Forwarding, Login, Messages, Session, Sharing};
+use Group::{Algorithms, Forwarding, Login, Messages, Session, Sharing, Tracing};
 
 const fn flag(letter: char, group: Group, what: &'static str) -> Row {
     Row { letter, value: "", what, group, refused: None }
@@ -69,6 +72,10 @@ const fn value(letter: char, value: &'static str, group: Group, what: &'static s
 
 const fn refused(row: Row, reason: &'static str) -> Row {
     Row { refused: Some(reason), ..row }
+}
+
+const fn traces(name: &'static str, value: &'static str, what: &'static str) -> Long {
+    Long { name, value, what, group: Tracing }
 }
 
 /// Every option of OpenSSH 9 and 10.
@@ -218,6 +225,14 @@ pub static LONG: &[Long] = &[
         what: "print a manual page: tssh, tsshd or tssh_config",
         group: Messages,
     },
+    traces("trace", "format file", "write the protocol down: text, jsonl or pcapng"),
+    traces("trace-redact", "names", "hide the names of users, hosts and files in it too"),
+    traces("trace-secrets", "", "show passwords, keys and data in it"),
+    traces("keylog", "file", "write down what decrypts the connection, for Wireshark"),
+    traces("allow-keylog-env", "", "let SSHKEYLOGFILE ask for a key log"),
+    traces("trace-convert", "file --to format", "a jsonl trace in another format"),
+    traces("trace-scrub", "file", "a jsonl trace without its secrets"),
+    traces("trace-check-shareable", "file", "status 0 if a trace holds no secrets, 1 if it does"),
 ];
 
 /// Looks an option up.

@@ -189,3 +189,26 @@ fn forwards_and_service_names() {
     assert_eq!(attached.options, connect(&["-L", "2001:localhost:143", "h"]).options);
     assert_eq!(connect(&["-p", "ssh", "h"]).options.port, Some(22));
 }
+
+#[test]
+fn traces_are_asked_for_on_the_command_line_alone() {
+    use crate::trace::Format;
+    use crate::trace::tool::Tool;
+    let a = connect(&["--trace", "jsonl", "f", "h", "--trace=text", "g", "--keylog=k", "ls"]);
+    assert_eq!(a.trace.files, [(Format::Jsonl, "f".into()), (Format::Text, "g".into())]);
+    assert_eq!((a.host.as_str(), a.command.as_deref()), ("h", Some("ls")));
+    assert_eq!(a.trace.keylog, Some("k".into()));
+    let tool = |words: &[&str]| match run(words) {
+        Ok(Invocation::Trace(tool)) => tool,
+        other => panic!("{words:?}: {other:?}"),
+    };
+    let convert = tool(&["--trace-convert", "f", "--to", "text", "--trace-secrets"]);
+    assert_eq!(convert, Tool::Convert("f".into(), Format::Text, true));
+    let scrub = tool(&["--trace-scrub=f", "--trace-redact=names"]);
+    assert_eq!(scrub, Tool::Scrub("f".into(), true));
+    assert_eq!(tool(&["--trace-check-shareable", "f"]), Tool::Check("f".into()));
+    assert!(refused(&["--trace-convert", "f"]).contains("the format is missing"));
+    assert!(refused(&["--trace", "xml", "f", "h"]).contains("text, jsonl, pcapng"));
+    assert!(refused(&["--trace-scrub", "f", "h"]).contains("takes no h"));
+    assert!(refused(&["--trace-check-shareable"]).contains("requires an argument"));
+}

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use tssh::account::Account;
 use tssh::args::{self, Invocation};
 use tssh::exit::OWN_FAILURE;
-use tssh::{client, cpu, demo, lab, log, signals};
+use tssh::{client, cpu, demo, lab, log, signals, trace};
 
 fn main() -> ExitCode {
     signals::carry_out();
@@ -34,6 +34,7 @@ fn main() -> ExitCode {
                 return ExitCode::from(OWN_FAILURE);
             }
         },
+        Ok(Invocation::Trace(tool)) => return ExitCode::from(trace::tool::main(&tool)),
         Ok(Invocation::Connect(arguments)) => return ExitCode::from(client::main(*arguments)),
         Err(fatal) => {
             fatal.report();

@@ -25,6 +25,7 @@ use crate::hostkey::HostKeyCheck;
 use crate::limits::THREAD_KEEP_ALIVE;
 use crate::proxy::Route;
 use crate::signals::{self, Endings};
+use crate::trace::Recorder;
 use crate::{cpu, log, stdio, terminal};
 use app::Client;
 use rustix::process::Signal;
@@ -68,6 +69,7 @@ enum Outcome {
 /// Goes to the background first, where that is asked for: the process that stays is the one that
 /// reads files and connects.
 fn begin(arguments: Arguments) -> Result<Outcome> {
+    let trace = arguments.trace.clone();
     let keep_errors = arguments.verbosity > 0 && arguments.log_file.is_none();
     let background = Background::take(keep_errors)?;
     let fork = arguments.options.fork_after_authentication == Some(true);
@@ -79,7 +81,8 @@ fn begin(arguments: Arguments) -> Result<Outcome> {
     if background.is_none() && settings.fork_after_authentication {
         return background::start().map(Outcome::Status);
     }
-    start(settings, plan, route, background)
+    let recorder = Recorder::open(&trace, Side::Client)?;
+    start(settings, plan, route, background, recorder)
 }
 
 /// Reads the configuration and decides what to do; nothing where it was only to be printed.
@@ -155,6 +158,7 @@ fn start(
     plan: Plan,
     route: Route,
     background: Option<Background>,
+    recorder: Option<Recorder>,
 ) -> Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .thread_keep_alive(THREAD_KEEP_ALIVE)
@@ -165,7 +169,8 @@ fn start(
     let has_program = plan.program.is_some();
     let outcome = runtime.block_on(async {
         let mut signals = Endings::listen()?;
-        let mut run = pin!(log_in(settings, plan, route, background, Arc::clone(&shared)));
+        let mut run =
+            pin!(log_in(settings, plan, route, background, recorder, Arc::clone(&shared)));
         loop {
             tokio::select! {
                 status = &mut run => return status.map(Outcome::Status),
@@ -212,6 +217,7 @@ async fn log_in(
     plan: Plan,
     route: Route,
     background: Option<Background>,
+    recorder: Option<Recorder>,
     shared: Arc<Shared>,
 ) -> Result<u8> {
     let settings = Arc::new(settings);
@@ -219,7 +225,14 @@ async fn log_in(
     let Connected { stream, address, time_left, proxy, service } = connected;
     let learnt_at = if route == Route::Direct { address } else { None };
     let check = HostKeyCheck::new(Arc::clone(&settings), learnt_at)?;
-    let stack = stack(&settings, &check)?;
+    let mut stack = stack(&settings, &check)?;
+    let traced = match recorder {
+        Some(recorder) => {
+            let peer = format!("{}@{}:{}", settings.user, settings.host_name, settings.port);
+            Some(recorder.attach(&mut stack, &peer)?)
+        }
+        None => None,
+    };
     let questions = worker::start(Arc::clone(&settings), check, Arc::clone(&shared));
     let options = DriverOptions {
         host: settings.host_name.clone(),
@@ -231,6 +244,9 @@ async fn log_in(
     let client = client.in_background(background).with_service(service);
     let ended = run(stream, stack, client, options).await;
     drop(proxy);
+    if let Some(traced) = traced {
+        traced.finish(&ended);
+    }
     // Before anything is printed: the terminal is as it was found.
     shared.leave_raw_mode();
     Ok(ending::status(&settings, &shared, address, ended))

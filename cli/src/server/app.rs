@@ -9,6 +9,7 @@ use crate::server::session::agent::AgentSocket;
 use crate::server::session::display::StandIn;
 use crate::server::session::{Allowed, End, Ending, Outcome, Session, Surroundings};
 use crate::server_auth::{Decision, Grants, Notes};
+use crate::trace::Recorder;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,12 +28,14 @@ pub struct Hooks {
     pub started: Option<Box<dyn FnOnce(Handle) + Send>>,
     /// Called once, when the user is authenticated.
     pub authenticated: Option<Box<dyn FnOnce() + Send>>,
+    /// What writes the connection down.
+    pub recorder: Option<Recorder>,
 }
 
 impl Default for Hooks {
     /// Nothing is to be heard.
     fn default() -> Self {
-        Self { started: None, authenticated: None }
+        Self { started: None, authenticated: None, recorder: None }
     }
 }
 

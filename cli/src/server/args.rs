@@ -5,6 +5,7 @@ use crate::exit::{Fatal, Result};
 use crate::forwards;
 use crate::server::config::Script;
 use crate::server::config::condition::Facts;
+use crate::trace::TraceOptions;
 use std::path::PathBuf;
 
 /// What `--help` prints.
@@ -37,6 +38,17 @@ their authorized_keys file. No configuration is read unless -f names it.
                  admit by password too, checked against FILE, which holds hashes
   --hash-password
                  read a password from standard input and print a line for FILE
+  --trace FORMAT FILE
+                 write down what happens on a connection: text, jsonl or pcapng;
+                 each connection has a file of its own, FILE.1 and so on, but
+                 the single one of -d and -i, which has FILE
+  --trace-redact=names
+                 hide the names of users, hosts and files in it too
+  --trace-secrets
+                 show passwords, keys and data in it
+  --keylog FILE  write down what decrypts connections, for Wireshark
+  --allow-keylog-env
+                 let SSHKEYLOGFILE ask for that
 ";
 
 /// What `--version` prints.
@@ -80,6 +92,8 @@ pub struct Arguments {
     pub test: bool,
     /// `-T`.
     pub print: bool,
+    /// `--trace` and the like.
+    pub trace: TraceOptions,
 }
 
 /// Reads the words behind the program's name.
@@ -99,6 +113,10 @@ pub fn parse(words: &[String], account: &Account) -> Result<Invocation> {
                 ("help", None) => return Ok(Invocation::Help),
                 ("version", None) => return Ok(Invocation::Version),
                 ("hash-password", None) => return Ok(Invocation::HashPassword),
+                (name, attached)
+                    if arguments
+                        .trace
+                        .take(name, attached.as_deref(), &mut || words.next().cloned())? => {}
                 ("password-file", _) => {
                     let value = attached.or_else(|| words.next().cloned());
                     let value = value.ok_or_else(|| needs_argument("--password-file"))?;
@@ -162,6 +180,7 @@ impl Arguments {
             inetd: false,
             test: false,
             print: false,
+            trace: TraceOptions::default(),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::server::serve::serve;
 use crate::server::service::Service;
 use crate::server::startups::{Starting, Startups};
 use crate::server::{background, log};
+use crate::trace::{Recorder, TraceOptions};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use tokio::sync::{mpsc, watch};
 use tssh_forward::Ended;
 use tssh_forward::core::local::BindFault;
 use tssh_forward::driver::{Acceptor, Handle};
+use tssh_transport::Side;
 use tssh_transport::disconnect::DisconnectReason;
 use tssh_transport::entropy::SEED_BYTES;
 
@@ -31,12 +33,26 @@ const GOODBYE: Duration = Duration::from_secs(6);
 const EXCEEDED: &[u8] = b"Exceeded MaxStartups\r\n";
 
 /// How a server listens.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Listening {
     /// Ends after one connection, and leaves no number behind (`-d`).
     pub single: bool,
     /// This process waits to be let into the background; its errors go on to be shown.
     pub background: Option<bool>,
+    /// What is written down of each connection.
+    pub trace: TraceOptions,
+}
+
+impl Listening {
+    /// What writes the next connection down; one that cannot be written down is served all the
+    /// same.
+    fn recorder(&self, number: u64) -> Option<Recorder> {
+        let own = if self.single { self.trace.clone() } else { self.trace.numbered(number) };
+        Recorder::open(&own, Side::Server).unwrap_or_else(|fatal| {
+            log::error(format_args!("{fatal}"));
+            None
+        })
+    }
 }
 
 /// Reads the configuration once more.
@@ -140,6 +156,7 @@ async fn accept(
     let (alive, mut all_gone) = mpsc::channel::<()>(1);
     let mut throttle = Throttle::default();
     let mut startups = Startups::new(service.settings.max_startups);
+    let mut served = 0u64;
     let failed = |error: std::io::Error| Fatal::new(format!("tsshd: {error}"));
     let mut signals = Signals::new().map_err(failed)?;
     let kind = loop {
@@ -174,7 +191,9 @@ async fn accept(
             let _ = rustix::net::sockopt::set_socket_keepalive(&stream, true);
         }
         let (stopped, alive) = (stopped.clone(), alive.clone());
-        let connection = Connection { peer, starting, policy, stopped, alive };
+        served = served.saturating_add(1);
+        let recorder = listening.recorder(served);
+        let connection = Connection { peer, starting, policy, stopped, alive, recorder };
         if listening.single {
             drop(acceptor);
             return Ok(status(&connection.run(stream).await));
@@ -259,6 +278,7 @@ struct Connection {
     policy: Arc<ServerPolicy>,
     stopped: watch::Receiver<bool>,
     alive: mpsc::Sender<()>,
+    recorder: Option<Recorder>,
 }
 
 impl Connection {
@@ -285,7 +305,7 @@ impl Connection {
     }
 
     async fn run(self, stream: TcpStream) -> Ended {
-        let Self { peer, starting, policy, mut stopped, alive } = self;
+        let Self { peer, starting, policy, mut stopped, alive, recorder } = self;
         log::verbose(format_args!("Connection from {peer} on {}", peer.local_end()));
         let seed = match fresh_seed() {
             Ok(seed) => seed,
@@ -304,6 +324,7 @@ impl Connection {
                 });
             })),
             authenticated: Some(Box::new(move || drop(starting))),
+            recorder,
         };
         let ended = serve(stream, policy, peer, seed, hooks).await;
         drop(alive);

@@ -8,9 +8,11 @@ use crate::server::listener::{self, Listening, fresh_seed, runtime};
 use crate::server::service::Service;
 use crate::server::{app::Hooks, background, host_keys, log, serve, stdio};
 use crate::server_auth::passwords::hash_password_line;
+use crate::trace::{Recorder, TraceOptions};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::ffi::OsString;
 use std::process::ExitCode;
+use tssh_transport::Side;
 
 /// Status of a bad command line, as sshd has it.
 const USAGE_FAILURE: u8 = 1;
@@ -99,10 +101,13 @@ fn serve_with(mut arguments: Arguments, account: Account) -> Result<u8> {
         log::use_syslog(settings.syslog_facility);
     }
     if arguments.inetd {
-        return serve_stdio(&service);
+        return serve_stdio(&service, &arguments.trace);
     }
-    let listening =
-        Listening { single: arguments.debug > 0, background: in_background.then_some(shows_log) };
+    let listening = Listening {
+        single: arguments.debug > 0,
+        background: in_background.then_some(shows_log),
+        trace: arguments.trace.clone(),
+    };
     let reload = move || {
         let script = Service::script(&arguments)?;
         Service::load(&arguments, script, account.clone(), open_files)
@@ -119,7 +124,8 @@ fn raise_open_files() -> Option<u64> {
     now.current
 }
 
-fn serve_stdio(service: &Service) -> Result<u8> {
+fn serve_stdio(service: &Service, trace: &TraceOptions) -> Result<u8> {
+    let recorder = Recorder::open(trace, Side::Server)?;
     let failed = |error: std::io::Error| Fatal::new(format!("tsshd: {}", os_words(&error)));
     let runtime = runtime().map_err(failed)?;
     let ended = runtime.block_on(async {
@@ -127,7 +133,8 @@ fn serve_stdio(service: &Service) -> Result<u8> {
         let (peer, seed) = (stdio::peer(), fresh_seed().map_err(std::io::Error::other)?);
         let policy = service.policy(peer).map_err(std::io::Error::other)?;
         log::verbose(format_args!("Connection from {peer} on {}", peer.local_end()));
-        Ok(serve::serve(stream, policy, peer, seed, Hooks::default()).await)
+        let hooks = Hooks { recorder, ..Hooks::default() };
+        Ok(serve::serve(stream, policy, peer, seed, hooks).await)
     });
     runtime.shutdown_background();
     ended.map(|ended| listener::status(&ended)).map_err(failed)

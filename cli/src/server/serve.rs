@@ -46,7 +46,7 @@ pub(crate) async fn serve_as<S, A>(
     policy: Arc<ServerPolicy>,
     peer: Peer,
     seed: [u8; SEED_BYTES],
-    hooks: Hooks,
+    mut hooks: Hooks,
     around: impl FnOnce(ServerApp) -> A,
 ) -> Ended
 where
@@ -79,8 +79,17 @@ where
     let ended = match Stack::server(config, Entropy::from_seed(&seed), Timestamp::default()) {
         Ok(mut stack) => {
             stack.allow_host_bound();
+            let traced = hooks.recorder.take().map(|r| r.attach(&mut stack, &peer.to_string()));
+            let traced = match traced.transpose() {
+                Ok(traced) => traced,
+                Err(fatal) => return Ended::Socket(fatal.message),
+            };
             let app = ServerApp::new(policy, peer, hooks, Arc::clone(&log));
-            run(socket, stack, around(app), options).await
+            let ended = run(socket, stack, around(app), options).await;
+            if let Some(traced) = traced {
+                traced.finish(&ended);
+            }
+            ended
         }
         Err(error) => Ended::Protocol(error),
     };

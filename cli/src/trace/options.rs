@@ -1,0 +1,167 @@
+//! What the command line says about traces. No configuration file can say any of it.
+
+use crate::exit::{Fatal, Result};
+use std::path::PathBuf;
+
+/// Channel packets while a capture or a key log is written: Wireshark loses a stream at packets
+/// beyond 32,768 bytes.
+pub const PACKET_CAP: u32 = 16_384;
+/// The variable that other programs take for an order to write a key log.
+pub const KEYLOG_VARIABLE: &str = "SSHKEYLOGFILE";
+
+/// How a trace is written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs: one JSON object per line.
+    Jsonl,
+    /// For Wireshark: packets in made-up TCP.
+    Pcapng,
+}
+
+impl Format {
+    /// All of them by their names.
+    pub const ALL: [(&'static str, Self); 3] =
+        [("text", Self::Text), ("jsonl", Self::Jsonl), ("pcapng", Self::Pcapng)];
+
+    /// The format of that name.
+    ///
+    /// # Errors
+    /// One line that names those that there are.
+    pub fn named(option: &str, name: &str) -> Result<Self> {
+        let found = Self::ALL.iter().find(|(own, _)| *own == name);
+        found.map(|(_, format)| *format).ok_or_else(|| {
+            let names = Self::ALL.map(|(name, _)| name).join(", ");
+            Fatal::usage(format!("{option}: the formats are {names}, not \"{name}\""))
+        })
+    }
+}
+
+/// What is written, and how much it tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TraceOptions {
+    /// `--trace`, as often as it was given.
+    pub files: Vec<(Format, PathBuf)>,
+    /// `--trace-secrets`.
+    pub secrets: bool,
+    /// `--trace-redact=names`.
+    pub names: bool,
+    /// `--keylog`.
+    pub keylog: Option<PathBuf>,
+    /// `--allow-keylog-env`.
+    pub keylog_env: bool,
+}
+
+impl TraceOptions {
+    /// Takes one long option; `next` gives the words that follow. False where it is none of ours.
+    ///
+    /// # Errors
+    /// A value that is missing or wrong.
+    pub fn take(
+        &mut self,
+        name: &str,
+        attached: Option<&str>,
+        next: &mut dyn FnMut() -> Option<String>,
+    ) -> Result<bool> {
+        let attached = attached.map(str::to_owned);
+        let missing = || Fatal::usage(format!("option requires an argument -- --{name}"));
+        match name {
+            "trace" => {
+                let format = attached.or_else(&mut *next).ok_or_else(missing)?;
+                let format = Format::named("--trace", &format)?;
+                let path = next().filter(|path| !path.is_empty()).ok_or_else(|| {
+                    Fatal::usage("--trace takes a format and a file: --trace jsonl FILE")
+                })?;
+                self.files.push((format, file_name("--trace", path)?));
+            }
+            "keylog" => {
+                let path = attached.or_else(&mut *next).filter(|path| !path.is_empty());
+                self.keylog = Some(file_name("--keylog", path.ok_or_else(missing)?)?);
+            }
+            "trace-redact" => match attached.or_else(&mut *next).as_deref() {
+                Some("names") => self.names = true,
+                _ => return Err(Fatal::usage("--trace-redact: only \"names\" can be hidden too")),
+            },
+            "trace-secrets" if attached.is_none() => self.secrets = true,
+            "allow-keylog-env" if attached.is_none() => self.keylog_env = true,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Whether anything is to be written.
+    #[must_use]
+    pub fn wanted(&self) -> bool {
+        !self.files.is_empty() || self.keylog_path().is_some()
+    }
+
+    /// Where a key log goes: where the option says, or where the environment does and may.
+    #[must_use]
+    pub fn keylog_path(&self) -> Option<PathBuf> {
+        let variable = || std::env::var_os(KEYLOG_VARIABLE).filter(|value| !value.is_empty());
+        let inherited = || self.keylog_env.then(variable).flatten().map(PathBuf::from);
+        self.keylog.clone().or_else(inherited)
+    }
+
+    /// The bound on channel packets that Wireshark needs, where it is to read along.
+    #[must_use]
+    pub fn cap(&self) -> Option<u32> {
+        let captures = self.files.iter().any(|(format, _)| *format == Format::Pcapng);
+        (captures || self.keylog_path().is_some()).then_some(PACKET_CAP)
+    }
+
+    /// The same for one of several connections: each has files of its own.
+    #[must_use]
+    pub fn numbered(&self, number: u64) -> Self {
+        let mut own = self.clone();
+        for (_, path) in &mut own.files {
+            path.as_mut_os_string().push(format!(".{number}"));
+        }
+        own
+    }
+}
+
+fn file_name(option: &str, path: String) -> Result<PathBuf> {
+    if path == "-" {
+        return Err(Fatal::usage(format!(
+            "{option}: name a file; standard output is the session's"
+        )));
+    }
+    Ok(PathBuf::from(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(words: &[&str]) -> Result<TraceOptions> {
+        let mut options = TraceOptions::default();
+        let mut words = words.iter().map(|word| (*word).to_owned());
+        while let Some(word) = words.next() {
+            let word = word.strip_prefix("--").unwrap().to_owned();
+            let (name, attached) = match word.split_once('=') {
+                Some((name, value)) => (name, Some(value)),
+                None => (word.as_str(), None),
+            };
+            assert!(options.take(name, attached, &mut || words.next())?, "{name}");
+        }
+        Ok(options)
+    }
+
+    #[test]
+    fn formats_files_and_what_they_tell() {
+        let options = read(&["--trace", "text", "a", "--trace=jsonl", "b", "--trace-secrets"]);
+        let options = options.unwrap();
+        assert_eq!(options.files, [(Format::Text, "a".into()), (Format::Jsonl, "b".into())]);
+        assert!(options.secrets && !options.names && options.cap().is_none());
+        let options = read(&["--trace-redact=names", "--keylog", "k"]).unwrap();
+        assert!(options.names && options.cap() == Some(PACKET_CAP));
+        assert_eq!(read(&["--trace", "pcapng", "c"]).unwrap().cap(), Some(PACKET_CAP));
+        assert_eq!(options.keylog_path(), Some("k".into()));
+        for bad in [&["--trace", "xml", "f"][..], &["--trace", "text"], &["--trace", "text", "-"]] {
+            assert!(read(bad).is_err(), "{bad:?}");
+        }
+        assert!(read(&["--keylog"]).is_err() && read(&["--trace-redact=all"]).is_err());
+    }
+}

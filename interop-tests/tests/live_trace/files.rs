@@ -1,0 +1,150 @@
+//! Files that are safe to leave about, a disk that is full, an environment that asks for a key
+//! log, and what is said aloud.
+
+use crate::support::{events, lacks_openssh, server, session, text};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Command;
+use tssh_interop_tests::openssh::Server;
+use tssh_interop_tests::process::{Finished, run};
+use tssh_interop_tests::tssh::{client_command, tssh_binary};
+
+fn command(server: &Server, options: &[&str]) -> Command {
+    client_command(&tssh_binary(), server, options, &["true"])
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).expect("a file").permissions().mode() & 0o777
+}
+
+#[track_caller]
+fn refused(done: &Finished, words: &str) {
+    done.expect_code(255);
+    assert!(done.stderr.contains(words), "{words}: {}", done.stderr);
+}
+
+/// Made for the owner alone whatever the umask says; never through a link, into a device, a pipe
+/// or a file with a second name.
+#[test]
+fn files_are_made_safely() {
+    if lacks_openssh("files::files_are_made_safely") {
+        return;
+    }
+    let server = Server::with_lines(&[]);
+    let folder = server.folder();
+    let free = |words: &str| {
+        let mut line = Command::new("sh");
+        let own = command(&server, &[]);
+        line.args(["-c", &format!("umask 000; exec \"$0\" {words} \"$@\"")]).arg(own.get_program());
+        line.args(own.get_args());
+        run(&mut line)
+    };
+    let (trace, keylog) = (folder.join("trace"), folder.join("keylog"));
+    folder.write("trace", "old");
+    std::fs::set_permissions(&trace, PermissionsExt::from_mode(0o644)).expect("a mode");
+    let words = format!("--trace jsonl {} --keylog {}", trace.display(), keylog.display());
+    free(&words).expect_code(0).expect_stderr("WARNING");
+    assert_eq!((mode(&trace), mode(&keylog)), (0o600, 0o600));
+    events(&trace);
+
+    let link = folder.join("link");
+    symlink(folder.join("elsewhere"), &link).expect("a link");
+    let second = folder.join("second");
+    std::fs::hard_link(&trace, &second).expect("a second name");
+    let pipe = folder.join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("run mkfifo").success());
+    for option in [&["--trace", "text"][..], &["--keylog"]] {
+        for (path, words) in [
+            (link.as_path(), "symbolic link"),
+            (second.as_path(), "other names"),
+            (pipe.as_path(), "regular file"),
+            (Path::new("/dev/null"), "regular file"),
+            (folder.path(), "directory"),
+        ] {
+            let words_of = [option, &[text(path)]].concat();
+            refused(&run(&mut command(&server, &words_of)), words);
+        }
+    }
+    assert!(!folder.join("elsewhere").exists());
+    // Where anybody could put another file in its place.
+    let open = folder.join("open");
+    std::fs::create_dir(&open).expect("a folder");
+    std::fs::set_permissions(&open, PermissionsExt::from_mode(0o777)).expect("a mode");
+    let path = open.join("keylog");
+    refused(&run(&mut command(&server, &["--keylog", text(&path)])), "anybody");
+}
+
+/// No file without the option, whatever the environment and the configuration say.
+#[test]
+fn a_key_log_is_never_made_unasked() {
+    if lacks_openssh("files::a_key_log_is_never_made_unasked") {
+        return;
+    }
+    let server = Server::with_lines(&[]);
+    let path = server.folder().join("keylog");
+    let quiet = ["-q"];
+    run(command(&server, &quiet).env("SSHKEYLOGFILE", &path)).expect_code(0);
+    assert!(!path.exists());
+    let allowed = ["-q", "--allow-keylog-env"];
+    let done = run(command(&server, &allowed).env("SSHKEYLOGFILE", &path));
+    done.expect_code(0);
+    assert_eq!(done.stderr.matches("WARNING").count(), 2, "start and end: {}", done.stderr);
+    assert_eq!(mode(&path), 0o600);
+    let lines = std::fs::read_to_string(&path).expect("a key log");
+    let words: Vec<&str> = lines.split_whitespace().collect();
+    assert_eq!(words[1], "SHARED_SECRET", "a hybrid has no private value that is one number");
+    assert!(words.iter().all(|word| *word == word.to_lowercase() || *word == "SHARED_SECRET"));
+    for line in ["KeyLog=/x", "Trace=/x"] {
+        refused(&run(&mut command(&server, &["-o", line])), "Bad configuration option");
+    }
+}
+
+/// Each exchange has its lines, the private value first, and adds to what the file holds.
+#[test]
+fn a_key_log_has_every_exchange() {
+    if lacks_openssh("files::a_key_log_has_every_exchange") {
+        return;
+    }
+    let (server, key) = server(&["RekeyLimit 16K"]);
+    let (path, trace) = (server.folder().join("keylog"), server.folder().join("trace"));
+    let options = ["--keylog", text(&path), "--trace", "jsonl", text(&trace)];
+    let kex = ["-o", "KexAlgorithms=curve25519-sha256"];
+    session(&server, &key, &[&options[..], &kex].concat(), "true");
+    let lines = std::fs::read_to_string(&path).expect("a key log");
+    let exchanges =
+        events(&trace).iter().filter(|event| !event.values.list("inputs").is_empty()).count();
+    assert!(exchanges > 1);
+    let lines: Vec<Vec<&str>> = lines.lines().map(|line| line.split(' ').collect()).collect();
+    assert_eq!(lines.len(), exchanges * 2);
+    for pair in lines.chunks(2) {
+        assert_eq!((pair[0].len(), pair[1].len()), (2, 3));
+        assert_eq!((pair[0][0], pair[1][1]), (pair[1][0], "SHARED_SECRET"));
+        assert_eq!((pair[0][0].len(), pair[0][1].len()), (32, 64));
+        assert!(!pair[1][2].starts_with("00"));
+    }
+}
+
+/// A full disk ends the trace, with one line, and not the session. The limit on the size of files
+/// stands in for the disk.
+#[test]
+fn a_full_disk_ends_the_trace_and_not_the_session() {
+    if lacks_openssh("files::a_full_disk_ends_the_trace_and_not_the_session") {
+        return;
+    }
+    let server = Server::with_lines(&[]);
+    let path = server.folder().join("trace");
+    let own = client_command(
+        &tssh_binary(),
+        &server,
+        &["--trace", "jsonl", text(&path)],
+        &["head -c 300000 /dev/zero | wc -c"],
+    );
+    let mut line = Command::new("sh");
+    line.args(["-c", "trap '' XFSZ; ulimit -f 20; exec \"$0\" \"$@\""]).arg(own.get_program());
+    line.args(own.get_args());
+    let done = run(&mut line);
+    assert_eq!(done.text().trim(), "300000", "{}", done.stderr);
+    done.expect_code(0);
+    assert_eq!(done.stderr.matches("ends here").count(), 1, "{}", done.stderr);
+    assert!(done.stderr.contains("File too large"), "{}", done.stderr);
+}

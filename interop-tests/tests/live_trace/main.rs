@@ -1,0 +1,10 @@
+//! `--trace`, `--keylog` and what is done with a trace afterwards, on real sessions with OpenSSH's
+//! sshd: compared with the bytes on the wire, the schema, the RFCs and tshark.
+
+#![forbid(unsafe_code)]
+
+mod files;
+mod secrets;
+mod support;
+mod tshark;
+mod wire;
