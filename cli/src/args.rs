@@ -15,6 +15,7 @@ use crate::config::file::Reader;
 use crate::config::forwards::keep;
 use crate::config::{Facts, Options};
 use crate::exit::{Fatal, Result};
+use crate::mux::Command;
 use crate::trace::TraceOptions;
 use crate::trace::tool::Tool;
 use std::path::PathBuf;
@@ -76,6 +77,8 @@ pub struct Arguments {
     pub syslog: bool,
     /// `--trace` and the like.
     pub trace: TraceOptions,
+    /// `-O`: what the master of a shared connection is asked.
+    pub mux_command: Option<Command>,
 }
 
 /// The state of reading.
@@ -95,6 +98,7 @@ struct Parser<'a> {
     plan: Option<crate::plan::Form>,
     syslog: bool,
     trace: TraceOptions,
+    mux_command: Option<Command>,
     /// What ends the reading, such as `-V`.
     early: Option<Invocation>,
 }
@@ -120,6 +124,7 @@ pub fn parse(words: &[String], account: &Account) -> Result<Invocation> {
         plan: None,
         syslog: false,
         trace: TraceOptions::default(),
+        mux_command: None,
         early: None,
     };
     let command = parser.words(words)?;
@@ -143,6 +148,7 @@ pub fn parse(words: &[String], account: &Account) -> Result<Invocation> {
         plan: parser.plan,
         syslog: parser.syslog,
         trace: parser.trace,
+        mux_command: parser.mux_command,
     })))
 }
 
@@ -314,6 +320,11 @@ impl Parser<'_> {
                 o.session_type = Some(SessionType::None);
                 o.request_tty = Some(RequestTty::No);
             }
+            'M' => {
+                let held = o.held.entry("controlmaster").or_default();
+                let again = held.first().is_some_and(|word| word == "true");
+                *held = vec![if again { "ask" } else { "true" }.to_owned()];
+            }
             's' => o.session_type = Some(SessionType::Subsystem),
             'q' => o.log_level = Some(crate::log::Level::Quiet),
             't' => {
@@ -377,7 +388,12 @@ impl Parser<'_> {
             'D' => keep(&mut o.dynamic_forward, crate::forwards::dynamic(value).map_err(bad)?),
             'L' => keep(&mut o.local_forward, crate::forwards::local(value).map_err(bad)?),
             'R' => keep(&mut o.remote_forward, crate::forwards::remote(value).map_err(bad)?),
+            // Whatever -o said about it.
+            'S' => {
+                o.held.insert("controlpath", vec![value.to_owned()]);
+            }
             'W' => self.stdio(value)?,
+            'O' => self.mux_command(value)?,
             'o' => self.option(value)?,
             'P' => first(&mut o.tag),
             'Q' => self.early = Some(Invocation::Print(crate::query::answer(value)?)),
@@ -397,11 +413,26 @@ impl Parser<'_> {
         if self.options.stdio_forward.is_some() {
             return Err(Fatal::usage("stdio forward already specified"));
         }
+        if self.mux_command.is_some() {
+            return Err(Fatal::usage("Cannot specify stdio forward with -O"));
+        }
         let target = crate::forwards::stdio(value)
             .ok_or_else(|| Fatal::usage(format!("Bad stdio forwarding specification '{value}'")))?;
         self.options.stdio_forward = Some(target);
         self.options.request_tty = Some(RequestTty::No);
         self.options.session_type = Some(SessionType::None);
+        Ok(())
+    }
+
+    /// `-O`.
+    fn mux_command(&mut self, word: &str) -> Result<()> {
+        if self.options.stdio_forward.is_some() {
+            return Err(Fatal::usage("Cannot specify multiplexing command with -W"));
+        }
+        if self.mux_command.is_some() {
+            return Err(Fatal::usage("Multiplexing command already specified"));
+        }
+        self.mux_command = Some(Command::from_word(word)?);
         Ok(())
     }
 

@@ -19,29 +19,72 @@ use std::process::{Command, Stdio};
 
 /// The name under which the second process starts.
 const NAME: &str = "tssh: background";
+/// Its name where the first one goes on as a client of the connection that it shares.
+const MASTER_NAME: &str = "tssh: master";
 /// This very program, whatever became of its file since it was started.
 const OURSELVES: &str = "/proc/self/exe";
 /// What the second process says when the first one may end.
 const WORD: [u8; 1] = [b'+'];
 
-/// Whether this process is the second one.
-#[must_use]
-pub fn is_background() -> bool {
-    std::env::args_os().next().is_some_and(|name| name == OsStr::new(NAME))
+/// What the second process is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It does everything; the first one ends.
+    Background,
+    /// It holds the connection, which the first one uses (`ControlPersist`).
+    Master,
 }
 
-/// Starts the second process and waits for its word; yields our exit status: 0, or that of a run
-/// that ended without a word.
+impl Role {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Background => NAME,
+            Self::Master => MASTER_NAME,
+        }
+    }
+
+    /// That of this process, where it is a second one.
+    #[must_use]
+    pub fn ours() -> Option<Self> {
+        let name = std::env::args_os().next()?;
+        [Self::Background, Self::Master].into_iter().find(|role| name == OsStr::new(role.name()))
+    }
+}
+
+/// What became of a second process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Started {
+    /// It is in the background.
+    Ready,
+    /// It has ended with this status, without a word.
+    Ended(u8),
+}
+
+impl Started {
+    /// The status of a first process that only waits for the word.
+    #[must_use]
+    pub const fn status(self) -> u8 {
+        match self {
+            Self::Ready => 0,
+            Self::Ended(status) => status,
+        }
+    }
+}
+
+/// Starts the second process and waits for its word.
 ///
 /// # Errors
 /// It could not be started.
-pub fn start() -> Result<u8> {
+pub fn start(role: Role) -> Result<Started> {
     let failed = |error: std::io::Error| {
         Fatal::new(format!("cannot go to the background: {}", os_words(&error)))
     };
     let (mut ours, theirs) = UnixStream::pair().map_err(failed)?;
     let mut command = Command::new(OURSELVES);
-    command.arg0(NAME).args(std::env::args_os().skip(1)).stdin(Stdio::from(OwnedFd::from(theirs)));
+    command
+        .arg0(role.name())
+        .args(std::env::args_os().skip(1))
+        .stdin(Stdio::from(OwnedFd::from(theirs)));
     let mut child = command.spawn().map_err(failed)?;
     // Its end of the pair must be the only one.
     drop(command);
@@ -49,13 +92,15 @@ pub fn start() -> Result<u8> {
     // One that breaks off has said nothing.
     let _ = ours.read_to_end(&mut word);
     if word == WORD {
-        return Ok(0);
+        return Ok(Started::Ready);
     }
     let status = child.wait().map_err(failed)?;
     if let Some(number) = status.signal() {
-        return Ok(signals::die_of(number));
+        return Ok(Started::Ended(signals::die_of(number)));
     }
-    Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(OWN_FAILURE))
+    Ok(Started::Ended(
+        status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(OWN_FAILURE),
+    ))
 }
 
 /// The second process's way to the background.
@@ -73,7 +118,7 @@ impl Background {
     /// # Errors
     /// What the operating system says.
     pub fn take(keep_errors: bool) -> Result<Option<Self>> {
-        if !is_background() {
+        if Role::ours().is_none() {
             return Ok(None);
         }
         let take = || -> std::io::Result<Self> {

@@ -73,8 +73,12 @@ Supported escape sequences:
 /// The answer to `~?`; the command line is mentioned where it is switched on.
 #[must_use]
 pub fn help(escape: u8, command_line: bool) -> String {
+    help_where(escape, |line| command_line || !line.starts_with(" CC "))
+}
+
+fn help_where(escape: u8, keeps: impl Fn(&str) -> bool) -> String {
     let escape = shown(escape);
-    let lines = HELP.lines().filter(|line| command_line || !line.starts_with(" CC "));
+    let lines = HELP.lines().filter(|line| keeps(line));
     lines
         .map(|line| match (line.strip_prefix(" CCC "), line.strip_prefix(" C")) {
             (Some(rest), _) => format!(" {escape}{escape} {rest}\r\n"),
@@ -82,6 +86,13 @@ pub fn help(escape: u8, command_line: bool) -> String {
             (None, None) => format!("{line}\r\n"),
         })
         .collect()
+}
+
+/// The answer to `~?` within a connection that somebody else shares with us.
+#[must_use]
+pub fn help_shared(escape: u8) -> String {
+    const WHOLE_CONNECTION: [&str; 4] = [" CC ", " CV", " C^Z", " C&"];
+    help_where(escape, |line| !WHOLE_CONNECTION.iter().any(|start| line.starts_with(start)))
 }
 
 /// A control character is shown as `^X`.

@@ -15,6 +15,7 @@
 //! | [`xauth`] | the cookies of X servers |
 //! | [`background`], [`signals`] | `-f`, and what ends the program from outside |
 //! | [`plan`], [`advise`] | what forwards will come to, and which to take |
+//! | [`mux`] | connection sharing: several sessions in one connection |
 //! | [`demo`], [`lab`] | forwarding shown at work within this process |
 //! | [`trace`] | what is written down of the protocol itself |
 //! | [`client`] | the session, from the first byte to the exit status |
@@ -42,6 +43,7 @@ pub mod known_hosts;
 pub mod lab;
 pub mod limits;
 pub mod log;
+pub mod mux;
 pub mod open_files;
 pub mod plan;
 pub mod prompt;

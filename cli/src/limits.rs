@@ -53,6 +53,19 @@ pub const THREAD_KEEP_ALIVE: Duration = Duration::from_millis(50);
 pub const ALONE_WAIT: Duration = Duration::from_secs(10);
 /// How often it looks.
 pub const ALONE_POLL: Duration = Duration::from_millis(10);
+/// One message of a control socket, as in OpenSSH (`CHANNEL_MUX_MAX_PACKET`).
+pub const MUX_MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// Environment variables of one session that is asked for at a control socket, as in OpenSSH.
+pub const MUX_ENVIRONMENT_MAX: usize = 4096;
+/// Clients of one control socket: each has a session or none, and a server grants ten sessions by
+/// default.
+pub const MUX_CLIENTS_MAX: usize = 256;
+/// Requests of all of them that wait for the connection's task; whoever finds no room waits.
+pub const MUX_JOBS_MAX: usize = 64;
+/// How long a client may take to say hello, and to take a message of a few bytes.
+pub const MUX_CLIENT_WAIT: Duration = Duration::from_secs(30);
+/// Clients that wait to be accepted, as in OpenSSH.
+pub const MUX_BACKLOG: i32 = 64;
 /// Bytes read from standard input before the escape filter has passed them on.
 pub const STDIN_BUFFER_BYTES: usize = 16 * 1024;
 /// What `AuthorizedKeysCommand` prints: as much as a file of keys may have.

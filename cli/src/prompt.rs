@@ -35,8 +35,26 @@ enum Way {
 pub fn ask(text: &str, echo: Echo) -> Option<Zeroizing<String>> {
     match way()? {
         Way::Terminal(terminal) => ask_terminal(terminal, text, echo),
-        Way::Program(program) => ask_program(&program, text, echo),
+        // As ssh tells the program that its answer need not be hidden.
+        Way::Program(program) if echo == Echo::On => ask_program(&program, text, "confirm-text"),
+        Way::Program(program) => ask_program(&program, text, ""),
     }
+}
+
+/// Asks for a yes or a no through the program of `SSH_ASKPASS` alone: the terminal is a session's.
+/// The program's window has buttons; an empty answer or "yes" agrees, as in ssh.
+#[must_use]
+pub fn confirm(text: &str) -> bool {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let display = variable("DISPLAY").is_some() || variable("WAYLAND_DISPLAY").is_some();
+    let forced = variable("SSH_ASKPASS_REQUIRE").is_some_and(|word| word == "force");
+    if !display && !forced {
+        crate::log::debug1("nobody can be asked: neither DISPLAY nor SSH_ASKPASS_REQUIRE=force");
+        return false;
+    }
+    let program = variable("SSH_ASKPASS").unwrap_or_else(|| DEFAULT_PROGRAM.into());
+    let answer = ask_program(&program, text, "confirm");
+    answer.is_some_and(|answer| answer.is_empty() || answer.eq_ignore_ascii_case("yes"))
 }
 
 /// The terminal, unless `SSH_ASKPASS_REQUIRE` says otherwise; without one the program, if there
@@ -79,12 +97,11 @@ fn ask_terminal(mut terminal: File, text: &str, echo: Echo) -> Option<Zeroizing<
     answer
 }
 
-fn ask_program(program: &OsString, text: &str, echo: Echo) -> Option<Zeroizing<String>> {
+fn ask_program(program: &OsString, text: &str, kind: &str) -> Option<Zeroizing<String>> {
     let mut command = Command::new(program);
     command.arg(text).stdin(Stdio::null()).stdout(Stdio::piped());
-    if echo == Echo::On {
-        // As ssh tells the program that its answer need not be hidden.
-        command.env("SSH_ASKPASS_PROMPT", "confirm-text");
+    if !kind.is_empty() {
+        command.env("SSH_ASKPASS_PROMPT", kind);
     }
     let mut child = match command.spawn() {
         Ok(child) => child,

@@ -1,39 +1,93 @@
-//! Standard input, output and error as streams of the driver.
+//! Standard input, output and error as streams of the driver: our own, or those that a client of a
+//! shared connection has passed to us.
 //!
 //! A read or write must never make the whole connection wait. A descriptor is shared with other
 //! programs, so its own non-blocking mode is left alone where possible: pipes and terminals are
-//! opened a second time, which makes a mode of our own. What cannot be opened again (a socket, a
-//! terminal of another user) is switched, as ssh does, and switched back at the end. Files and
-//! devices that are always ready are read and written at once.
+//! opened a second time, which makes a mode of our own, and sockets are asked each time not to
+//! wait. What is left (a terminal of another user) is switched, as ssh does, and switched back at
+//! the end. Files and devices that are always ready are read and written at once.
 
 use rustix::fs::{FileType, OFlags};
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
-use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::unix::pipe;
 
-/// Descriptors whose mode was switched: at most the three standard ones.
-static SWITCHED: Mutex<Vec<(OwnedFd, OFlags)>> = Mutex::new(Vec::new());
+/// Our own descriptors whose mode was switched: at most the three standard ones.
+static SWITCHED: Mutex<Vec<Switched>> = Mutex::new(Vec::new());
 
 /// Gives descriptors that were switched their mode back; every way out of the program calls it.
 pub fn restore_all() {
-    let mut switched = SWITCHED.lock().unwrap_or_else(PoisonError::into_inner);
-    while let Some((fd, flags)) = switched.pop() {
+    SWITCHED.lock().unwrap_or_else(PoisonError::into_inner).clear();
+}
+
+/// A descriptor in another mode than it was found in; dropping it goes back.
+#[derive(Debug)]
+struct Switched {
+    fd: OwnedFd,
+    flags: OFlags,
+}
+
+impl Drop for Switched {
+    fn drop(&mut self) {
         // Somebody else may have closed it in the meantime.
-        let _ = rustix::fs::fcntl_setfl(&fd, flags);
+        let _ = rustix::fs::fcntl_setfl(&self.fd, self.flags);
     }
 }
 
 /// Standard input as a stream.
 #[derive(Debug)]
-pub struct StandardInput(Kind<pipe::Receiver>);
+pub struct StandardInput {
+    kind: Kind<pipe::Receiver>,
+    /// Streams that were passed together may be one and the same: none goes back to the mode that
+    /// it was found in before all of them are through.
+    _switched: Option<Arc<Vec<Switched>>>,
+}
 
 /// Standard output or standard error as a stream.
 #[derive(Debug)]
-pub struct StandardOutput(Kind<pipe::Sender>);
+pub struct StandardOutput {
+    kind: Kind<pipe::Sender>,
+    _switched: Option<Arc<Vec<Switched>>>,
+}
+
+/// The streams that a client of a shared connection has passed to us.
+#[derive(Debug)]
+pub struct Passed {
+    /// Its standard input.
+    pub input: StandardInput,
+    /// Its standard output.
+    pub output: StandardOutput,
+    /// Its standard error, where there is a session.
+    pub error: Option<StandardOutput>,
+}
+
+impl Passed {
+    /// Takes over descriptors; their modes are restored when the last stream is dropped. Within a
+    /// runtime.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn new(input: &OwnedFd, output: &OwnedFd, error: Option<&OwnedFd>) -> io::Result<Self> {
+        let mut switched = Vec::new();
+        let input = StandardInput::kind(input.as_fd(), &mut switched)?;
+        let output = StandardOutput::kind(output.as_fd(), &mut switched)?;
+        let error = error.map(|fd| StandardOutput::kind(fd.as_fd(), &mut switched));
+        let error = error.transpose()?;
+        let switched = (!switched.is_empty()).then(|| Arc::new(switched));
+        let writing = |kind| StandardOutput { kind, _switched: switched.clone() };
+        Ok(Self {
+            output: writing(output),
+            error: error.map(writing),
+            input: StandardInput { kind: input, _switched: switched.clone() },
+        })
+    }
+}
 
 #[derive(Debug)]
 enum Kind<T> {
@@ -41,13 +95,16 @@ enum Kind<T> {
     Polled(T),
     /// Is always ready.
     Always(OwnedFd),
+    /// Says when it is ready, and is asked each time not to wait.
+    Socket(AsyncFd<OwnedFd>),
 }
 
 impl<T> Kind<T> {
-    /// tokio's pipes take any descriptor that can be waited for, terminals and sockets too.
+    /// tokio's pipes take any descriptor that can be waited for, terminals too.
     fn of(
         fd: BorrowedFd<'_>,
         access: OFlags,
+        switched: &mut Vec<Switched>,
         polled: impl FnOnce(OwnedFd) -> io::Result<T>,
     ) -> io::Result<Self> {
         let stat = rustix::fs::fstat(fd)?;
@@ -55,12 +112,19 @@ impl<T> Kind<T> {
             FileType::RegularFile | FileType::Directory => {
                 return Ok(Self::Always(fd.try_clone_to_owned()?));
             }
+            FileType::Socket => {
+                let interest = match access.contains(OFlags::WRONLY) {
+                    true => Interest::WRITABLE,
+                    false => Interest::READABLE,
+                };
+                return watched(fd.try_clone_to_owned()?, interest).map(Self::Socket);
+            }
             // The controlling end of a terminal would become one of a new terminal.
             FileType::CharacterDevice if !is_terminal_master(stat.st_rdev) => reopen(fd, access),
             FileType::Fifo => reopen(fd, access),
             _ => None,
         };
-        let own = own.map_or_else(|| switch(fd), Ok)?;
+        let own = own.map_or_else(|| switch(fd, switched), Ok)?;
         let clone = own.try_clone()?;
         match polled(own) {
             Ok(polled) => Ok(Self::Polled(polled)),
@@ -83,8 +147,12 @@ impl StandardInput {
     }
 
     fn of(fd: BorrowedFd<'_>) -> io::Result<Self> {
-        let polled = pipe::Receiver::from_owned_fd_unchecked;
-        Kind::of(fd, OFlags::RDONLY, polled).map(Self)
+        let mut switched = SWITCHED.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Self { kind: Self::kind(fd, &mut switched)?, _switched: None })
+    }
+
+    fn kind(fd: BorrowedFd<'_>, switched: &mut Vec<Switched>) -> io::Result<Kind<pipe::Receiver>> {
+        Kind::of(fd, OFlags::RDONLY, switched, pipe::Receiver::from_owned_fd_unchecked)
     }
 }
 
@@ -106,9 +174,28 @@ impl StandardOutput {
     }
 
     fn of(fd: BorrowedFd<'_>) -> io::Result<Self> {
-        let polled = pipe::Sender::from_owned_fd_unchecked;
-        Kind::of(fd, OFlags::WRONLY, polled).map(Self)
+        let mut switched = SWITCHED.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Self { kind: Self::kind(fd, &mut switched)?, _switched: None })
     }
+
+    fn kind(fd: BorrowedFd<'_>, switched: &mut Vec<Switched>) -> io::Result<Kind<pipe::Sender>> {
+        Kind::of(fd, OFlags::WRONLY, switched, pipe::Sender::from_owned_fd_unchecked)
+    }
+}
+
+/// Writes what can be written at once, and leaves out the rest: for a word to somebody whose
+/// stream nobody may wait for.
+pub fn write_now(fd: &OwnedFd, bytes: &[u8]) {
+    let Ok(stat) = rustix::fs::fstat(fd) else { return };
+    // It is only a word.
+    let _ = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Socket => send(fd, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL),
+        FileType::RegularFile => rustix::io::write(fd, bytes),
+        _ => match reopen(fd.as_fd(), OFlags::WRONLY) {
+            Some(own) => rustix::io::write(own, bytes),
+            None => Ok(0),
+        },
+    };
 }
 
 fn is_terminal_master(device: u64) -> bool {
@@ -124,12 +211,21 @@ fn reopen(fd: BorrowedFd<'_>, access: OFlags) -> Option<OwnedFd> {
     rustix::fs::open(path, flags, rustix::fs::Mode::empty()).ok()
 }
 
-fn switch(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+/// A descriptor that tokio waits for.
+#[allow(
+    deprecated,
+    reason = "unsound for values whose descriptor is not their own; an OwnedFd owns its, and the \
+              new function has to be called in unsafe code"
+)]
+fn watched(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::with_interest(fd, interest)
+}
+
+fn switch(fd: BorrowedFd<'_>, switched: &mut Vec<Switched>) -> io::Result<OwnedFd> {
     let own = fd.try_clone_to_owned()?;
     let flags = rustix::fs::fcntl_getfl(&own)?;
     if !flags.contains(OFlags::NONBLOCK) {
-        let keep = own.try_clone()?;
-        SWITCHED.lock().unwrap_or_else(PoisonError::into_inner).push((keep, flags));
+        switched.push(Switched { fd: own.try_clone()?, flags });
         rustix::fs::fcntl_setfl(&own, flags | OFlags::NONBLOCK)?;
     }
     Ok(own)
@@ -141,12 +237,24 @@ impl AsyncRead for StandardInput {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.0 {
+        match &mut self.kind {
             Kind::Always(fd) => {
                 let n = rustix::io::read(fd, buf.initialize_unfilled())?;
                 buf.advance(n);
                 Poll::Ready(Ok(()))
             }
+            Kind::Socket(fd) => loop {
+                let mut ready = ready!(fd.poll_read_ready(cx))?;
+                let room = buf.initialize_unfilled();
+                let read = |fd: &AsyncFd<OwnedFd>| {
+                    let (n, _) = recv(fd.get_ref(), &mut *room, RecvFlags::DONTWAIT)?;
+                    Ok(n)
+                };
+                if let Ok(read) = ready.try_io(read) {
+                    buf.advance(read?);
+                    return Poll::Ready(Ok(()));
+                }
+            },
             Kind::Polled(stream) => match Pin::new(stream).poll_read(cx, buf) {
                 // A terminal whose other end is gone says so with an error; it is the end.
                 Poll::Ready(Err(error)) if is_hang_up(&error) => Poll::Ready(Ok(())),
@@ -166,8 +274,16 @@ impl AsyncWrite for StandardOutput {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.0 {
+        match &mut self.kind {
             Kind::Always(fd) => Poll::Ready(Ok(rustix::io::write(fd, bytes)?)),
+            Kind::Socket(fd) => loop {
+                let mut ready = ready!(fd.poll_write_ready(cx))?;
+                let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+                let write = |fd: &AsyncFd<OwnedFd>| Ok(send(fd.get_ref(), bytes, flags)?);
+                if let Ok(written) = ready.try_io(write) {
+                    return Poll::Ready(written);
+                }
+            },
             Kind::Polled(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
@@ -206,20 +322,42 @@ mod tests {
         });
     }
 
+    fn is_nonblocking(fd: impl AsFd) -> bool {
+        rustix::fs::fcntl_getfl(fd).unwrap().contains(OFlags::NONBLOCK)
+    }
+
     #[test]
-    fn a_socket_is_switched_and_switched_back() {
+    fn a_socket_is_waited_for_and_its_own_mode_stays() {
         let (a, b) = std::os::unix::net::UnixStream::pair().unwrap();
         block_on(async {
             let mut input = StandardInput::of(a.as_fd()).unwrap();
-            assert!(rustix::fs::fcntl_getfl(&a).unwrap().contains(OFlags::NONBLOCK));
             let mut output = StandardOutput::of(b.as_fd()).unwrap();
-            output.write_all(b"x").await.unwrap();
-            let mut byte = [0];
-            assert_eq!(input.read(&mut byte).await.unwrap(), 1);
+            assert!(!is_nonblocking(&a) && !is_nonblocking(&b));
+            let data = vec![7; 900_000];
+            let mut back = vec![0; data.len()];
+            let (written, read) =
+                tokio::join!(output.write_all(&data), input.read_exact(&mut back));
+            written.unwrap();
+            read.unwrap();
+            assert_eq!(data, back);
+            assert!(!is_nonblocking(&a) && !is_nonblocking(&b));
         });
-        restore_all();
-        assert!(!rustix::fs::fcntl_getfl(&a).unwrap().contains(OFlags::NONBLOCK));
-        assert!(!rustix::fs::fcntl_getfl(&b).unwrap().contains(OFlags::NONBLOCK));
+    }
+
+    /// The controlling end of a terminal can be switched only, and three streams may be one.
+    #[test]
+    fn passed_streams_go_back_when_the_last_one_is_dropped() {
+        use rustix::pty::{OpenptFlags, openpt};
+        block_on(async {
+            let end = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+            let Passed { input, output, error } = Passed::new(&end, &end, Some(&end)).unwrap();
+            assert!(is_nonblocking(&end));
+            drop(input);
+            drop(error);
+            assert!(is_nonblocking(&end), "another stream is in use");
+            drop(output);
+            assert!(!is_nonblocking(&end));
+        });
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub struct Long {
     pub group: Group,
 }
 
-use crate::config::held::{NO_GSSAPI, NO_PKCS11, NO_SHARING, NO_TUNNELS};
+use crate::config::held::{NO_GSSAPI, NO_PKCS11, NO_TUNNELS};
 use Group::{Algorithms, Forwarding, Login, Messages, Session, Sharing, Tracing};
 
 const fn flag(letter: char, group: Group, what: &'static str) -> Row {
@@ -109,11 +109,16 @@ pub static OPTIONS: &[Row] = &[
         "connections to the port here reach host:hostport from there",
     ),
     value('l', "user", Login, "user name there"),
-    refused(flag('M', Sharing, "be the master of a shared connection"), NO_SHARING),
+    flag('M', Sharing, "share this connection; twice asks about each use"),
     value('m', "MACs", Algorithms, "MACs to offer"),
     flag('N', Session, "no command: forward ports only"),
     flag('n', Session, "no standard input"),
-    refused(value('O', "command", Sharing, "ask the master of a shared connection"), NO_SHARING),
+    value(
+        'O',
+        "command",
+        Sharing,
+        "to a shared connection: check, forward, cancel, exit, stop, proxy",
+    ),
     value('o', "'Key value'", Login, "any line of ssh_config(5)"),
     value('P', "tag", Login, "tag for the conditions of Match tagged"),
     value('p', "port", Login, "port of the server"),
@@ -130,7 +135,7 @@ pub static OPTIONS: &[Row] = &[
         Forwarding,
         "connections to the port there reach host:hostport from here",
     ),
-    refused(value('S', "path", Sharing, "socket of a shared connection"), NO_SHARING),
+    value('S', "path", Sharing, "socket of a shared connection, \"none\" for none"),
     flag('s', Session, "the command is a subsystem"),
     flag('T', Session, "no terminal"),
     flag('t', Session, "terminal; twice even without one here"),
@@ -245,12 +250,12 @@ pub const VERSION: &str = concat!("tssh_", env!("CARGO_PKG_VERSION"));
 
 /// What a bad command line is answered with.
 pub const USAGE: &str = "\
-usage: tssh [-246AaCfGgkNnqsTtVvXxYy] [-B bind_interface] [-b bind_address]
+usage: tssh [-246AaCfGgkMNnqsTtVvXxYy] [-B bind_interface] [-b bind_address]
             [-c cipher_spec] [-D [bind_address:]port] [-E log_file]
             [-e escape_char] [-F configfile] [-i identity_file]
             [-J destination] [-L address] [-l login_name] [-m mac_spec]
-            [-o option] [-P tag] [-p port] [-Q query_option] [-R address]
-            [-W host:port]
+            [-O ctl_cmd] [-o option] [-P tag] [-p port] [-Q query_option]
+            [-R address] [-S ctl_path] [-W host:port]
             destination [command [argument ...]]
        tssh --help | --version | --demo | --lab lesson | --advise places |
             --completions shell | --man page";

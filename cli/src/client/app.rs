@@ -3,13 +3,14 @@
 //! [`forwards`] follows the forwards, [`local`] joins the server's channels to the agent and the
 //! X server, [`program`] follows the session, [`x11`] prepares the display, [`finish`] follows the
 //! way to the end, [`typed`] what the user asks for meanwhile, [`host_keys`] the update of host
-//! keys.
+//! keys, [`mux`] those who share the connection.
 
 mod failures;
 mod finish;
 mod forwards;
 pub(super) mod host_keys;
 mod local;
+mod mux;
 mod ports;
 mod program;
 mod typed;
@@ -23,6 +24,7 @@ use crate::config::Settings;
 use crate::connect::Service;
 use crate::limits::LOCAL_DIALS_MAX;
 use crate::log::{self, Level};
+use crate::mux::master::peer::JOBS;
 use ports::PortFile;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -66,6 +68,7 @@ pub struct Client {
     x11: x11::X11,
     x11_request: Option<RequestTag>,
     agent_request: Option<RequestTag>,
+    mux: mux::Mux,
     /// One for each connection to the X server or the agent that is being made.
     dials: Arc<Semaphore>,
 }
@@ -78,13 +81,18 @@ impl Application for Client {
             AppEvent::ChannelClosed { channel } if Some(channel) == self.session => {
                 self.session_closed(control);
             }
-            AppEvent::ChannelClosed { .. } => {}
+            AppEvent::ChannelClosed { channel } => {
+                self.mux_session_closed(channel, control);
+            }
             AppEvent::ChannelIdle { channel } => log::verbose(format_args!(
                 "channel {}: closed, nothing has passed through it (ChannelTimeout)",
                 channel.index()
             )),
             AppEvent::Reminded(x11::PREPARED) => self.x11_prepared(control),
             AppEvent::Reminded(TYPED) => self.typed(control),
+            AppEvent::Reminded(JOBS) => self.mux_jobs(control),
+            AppEvent::Reminded(mux::IDLE) => self.mux_idle(control),
+            event if self.mux_forward_failed(&event) => {}
             event if self.late_forward(&event) => {}
             event => self.forward_event(event, control),
         }
@@ -122,6 +130,7 @@ impl Client {
             x11: x11::X11::default(),
             x11_request: None,
             agent_request: None,
+            mux: mux::Mux::default(),
             dials: Arc::new(Semaphore::new(LOCAL_DIALS_MAX)),
         }
     }

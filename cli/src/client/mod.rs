@@ -9,24 +9,26 @@ mod commandline;
 mod ending;
 mod escapes;
 pub(crate) mod holder;
-mod session;
+pub(crate) mod session;
 mod shared;
 mod worker;
 
 use crate::account::Account;
 use crate::args::Arguments;
-use crate::background::{self, Background};
+use crate::background::{self, Background, Role, Started};
 use crate::config::algorithms::{Kind as List, all_key_algorithms};
 use crate::config::options::SessionType;
+use crate::config::sharing::ControlMaster;
 use crate::config::{self, Facts, Settings};
 use crate::connect::{Connected, connect};
 use crate::exit::{Fatal, OWN_FAILURE, Result, os_words};
 use crate::hostkey::HostKeyCheck;
 use crate::limits::THREAD_KEEP_ALIVE;
+use crate::mux::client::Attached;
 use crate::proxy::Route;
 use crate::signals::{self, Endings};
 use crate::trace::Recorder;
-use crate::{cpu, log, stdio, terminal};
+use crate::{cpu, log, mux, stdio, terminal};
 use app::Client;
 use rustix::process::Signal;
 use session::Plan;
@@ -34,6 +36,7 @@ use shared::Shared;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Runtime;
 use tssh_connection::{ClientConfig, ConnectionConfig, Stack};
 use tssh_forward::core::idle::ChannelTimeouts;
 use tssh_forward::driver::{DriverOptions, Keepalive, Waits, run};
@@ -71,22 +74,86 @@ enum Outcome {
 fn begin(arguments: Arguments) -> Result<Outcome> {
     let trace = arguments.trace.clone();
     let keep_errors = arguments.verbosity > 0 && arguments.log_file.is_none();
-    let background = Background::take(keep_errors)?;
+    let mut background = Background::take(keep_errors)?;
     let fork = arguments.options.fork_after_authentication == Some(true);
     let only_prints = arguments.print_config || arguments.plan.is_some();
-    if background.is_none() && fork && !only_prints {
-        return background::start().map(Outcome::Status);
+    let asks_only = only_prints || arguments.mux_command.is_some();
+    if background.is_none() && fork && !asks_only {
+        return background::start(Role::Background).map(|it| Outcome::Status(it.status()));
     }
-    let Some((settings, plan, route)) = prepare(arguments)? else { return Ok(Outcome::Status(0)) };
+    let (mut settings, mut plan, route) = match prepare(arguments)? {
+        Prepared::Ended(status) => return Ok(Outcome::Status(status)),
+        Prepared::Run(parts) => *parts,
+    };
     if background.is_none() && settings.fork_after_authentication {
-        return background::start().map(Outcome::Status);
+        return background::start(Role::Background).map(|it| Outcome::Status(it.status()));
+    }
+    if Role::ours() == Some(Role::Master) {
+        settings.forwards.stdio = None;
+        plan = plan.for_others();
+    } else {
+        match mux::client::attach(&settings, &plan, &mut background)? {
+            Attached::No if settings.sharing.persists() && !is_there(&settings) => {
+                return persist(settings, &plan, background);
+            }
+            Attached::No => {}
+            Attached::Ended(status) => return Ok(Outcome::Status(status)),
+            Attached::Signal(number) => return Ok(Outcome::Signal(number)),
+        }
     }
     let recorder = Recorder::open(&trace, Side::Client)?;
     start(settings, plan, route, background, recorder)
 }
 
-/// Reads the configuration and decides what to do; nothing where it was only to be printed.
-fn prepare(arguments: Arguments) -> Result<Option<(Settings, Plan, Route)>> {
+/// Whether something has the name of our control socket: then nobody can share a connection.
+fn is_there(settings: &Settings) -> bool {
+    settings.sharing.shared().is_some_and(|path| path.symlink_metadata().is_ok())
+}
+
+/// `ControlPersist`: a second process connects and goes to the background, and this one uses its
+/// connection as every other client of it does.
+fn persist(
+    mut settings: Settings,
+    plan: &Plan,
+    mut background: Option<Background>,
+) -> Result<Outcome> {
+    match background::start(Role::Master)? {
+        Started::Ended(status) => return Ok(Outcome::Status(status)),
+        Started::Ready => {}
+    }
+    if plan.program.is_none() && settings.forwards.stdio.is_none() {
+        // With -N that was all.
+        let gone = background.take().map(Background::detach);
+        return match gone {
+            Some(Err(error)) => {
+                let words = os_words(&error);
+                Err(Fatal::new(format!("cannot go to the background: {words}")))
+            }
+            _ => Ok(Outcome::Status(0)),
+        };
+    }
+    settings.sharing.master = ControlMaster::No;
+    // They stand.
+    settings.forwards.local.clear();
+    settings.forwards.dynamic.clear();
+    settings.forwards.remote.clear();
+    match mux::client::attach(&settings, plan, &mut background)? {
+        Attached::No => Err(Fatal::new("the connection in the background cannot be used")),
+        Attached::Ended(status) => Ok(Outcome::Status(status)),
+        Attached::Signal(number) => Ok(Outcome::Signal(number)),
+    }
+}
+
+/// What the command line and the files come to.
+enum Prepared {
+    /// Everything that was asked for is done.
+    Ended(u8),
+    /// A connection is needed, our own or a shared one.
+    Run(Box<(Settings, Plan, Route)>),
+}
+
+/// Reads the configuration and decides what to do.
+fn prepare(arguments: Arguments) -> Result<Prepared> {
     if let Some(path) = &arguments.log_file {
         log::set_file(path).map_err(|error| {
             let words = os_words(&error);
@@ -135,6 +202,12 @@ fn prepare(arguments: Arguments) -> Result<Option<(Settings, Plan, Route)>> {
         return Err(Fatal::new(format!("Refusing connection: {words}")));
     }
     config::report_missing(&options)?;
+    if arguments.mux_command == Some(mux::Command::Proxy) {
+        return Err(Fatal::new("-O proxy is not supported yet"));
+    }
+    if let Some(command) = arguments.mux_command {
+        return mux::client::command(&settings, command).map(Prepared::Ended);
+    }
     let route = Route::new(&settings, arguments.config_file.as_deref(), arguments.verbosity)?;
     if let Some(form) = arguments.plan {
         return printed(crate::plan::show(&settings, &options, form));
@@ -144,13 +217,22 @@ fn prepare(arguments: Arguments) -> Result<Option<(Settings, Plan, Route)>> {
     plan.no_wait = arguments.no_wait;
     plan.any_family = arguments.any_family || settings.strict_openssh;
     plan.port_file.clone_from(&arguments.port_file);
-    Ok(Some((settings, plan, route)))
+    Ok(Prepared::Run(Box::new((settings, plan, route))))
+}
+
+/// What everything runs on: one thread, and others for what blocks.
+pub(crate) fn runtime() -> Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .thread_keep_alive(THREAD_KEEP_ALIVE)
+        .enable_all()
+        .build()
+        .map_err(|error| Fatal::new(format!("cannot start: {}", os_words(&error))))
 }
 
 /// The end of a run that was to print something only.
-fn printed<T>(text: impl std::fmt::Display) -> Result<Option<T>> {
+fn printed(text: impl std::fmt::Display) -> Result<Prepared> {
     log::out(text).map_err(|error| Fatal::new(os_words(&error)))?;
-    Ok(None)
+    Ok(Prepared::Ended(0))
 }
 
 fn start(
@@ -160,11 +242,7 @@ fn start(
     background: Option<Background>,
     recorder: Option<Recorder>,
 ) -> Result<Outcome> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .thread_keep_alive(THREAD_KEEP_ALIVE)
-        .enable_all()
-        .build()
-        .map_err(|error| Fatal::new(format!("cannot start: {}", os_words(&error))))?;
+    let runtime = runtime()?;
     let shared = Arc::new(Shared::default());
     let has_program = plan.program.is_some();
     let outcome = runtime.block_on(async {

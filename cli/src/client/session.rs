@@ -7,6 +7,7 @@ use crate::config::values::EscapeChar;
 use crate::exit::{Fatal, Result};
 use crate::{log, terminal};
 use std::io::IsTerminal as _;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt as _;
 use tssh_connection::ChannelRequest;
 
@@ -64,6 +65,8 @@ pub struct Plan {
     pub any_family: bool,
     /// Where the forwards are written down.
     pub port_file: Option<std::path::PathBuf>,
+    /// There is no session of our own: the connection is for others to share.
+    pub master: bool,
 }
 
 impl Plan {
@@ -73,6 +76,12 @@ impl Plan {
     /// A subsystem without a name, a shell in the background.
     pub fn new(settings: &Settings, command: Option<String>) -> Result<Self> {
         Self::decide(settings, command, std::io::stdin().is_terminal())
+    }
+
+    /// What is left of it in the background, where others share the connection.
+    #[must_use]
+    pub fn for_others(self) -> Self {
+        Self { program: None, tty: false, stdin: false, escape: None, master: true, ..self }
     }
 
     fn decide(settings: &Settings, command: Option<String>, terminal: bool) -> Result<Self> {
@@ -118,29 +127,29 @@ impl Plan {
             no_wait: false,
             any_family: false,
             port_file: None,
+            master: false,
         })
     }
 }
 
-/// The request for a terminal like the local one.
+/// The request for a terminal like this one.
 #[must_use]
-pub fn pty_request() -> ChannelRequest {
-    let input = std::io::stdin();
-    let size = terminal::size(&input);
+pub fn pty_request(like: impl AsFd, term: String) -> ChannelRequest {
+    let size = terminal::size(&like);
     ChannelRequest::Pty {
-        term: std::env::var("TERM").unwrap_or_default(),
+        term,
         cols: size.columns,
         rows: size.rows,
         wpx: size.width_pixels,
         hpx: size.height_pixels,
-        modes: terminal::encoded_modes(&input),
+        modes: terminal::encoded_modes(&like),
     }
 }
 
-/// The request that follows a change of the local terminal's size.
+/// The request that follows a change of a terminal's size.
 #[must_use]
-pub fn window_change() -> ChannelRequest {
-    let size = terminal::size(std::io::stdin());
+pub fn window_change(terminal: impl AsFd) -> ChannelRequest {
+    let size = terminal::size(terminal);
     ChannelRequest::WindowChange {
         cols: size.columns,
         rows: size.rows,
@@ -151,17 +160,30 @@ pub fn window_change() -> ChannelRequest {
 
 /// The variables to send: those of our own environment that `SendEnv` names, and `SetEnv`.
 #[must_use]
-pub fn environment(settings: &Settings) -> Vec<ChannelRequest> {
+pub fn variables(settings: &Settings) -> Vec<(Vec<u8>, Vec<u8>)> {
     let ours = std::env::vars_os().filter_map(|(name, value)| {
-        let text = name.to_str()?;
-        let sent = settings.send_env.iter().any(|wanted| pattern::matches(text, wanted));
-        sent.then(|| (text.as_bytes().to_vec(), value.into_vec()))
+        let name = name.into_vec();
+        variable_permitted(settings, &name).then(|| (name, value.into_vec()))
     });
     let set = settings
         .set_env
         .iter()
         .map(|(name, value)| (name.clone().into_bytes(), value.clone().into_bytes()));
-    ours.chain(set).map(|(name, value)| ChannelRequest::Env { name, value }).collect()
+    ours.chain(set).collect()
+}
+
+/// Whether `SendEnv` names a variable.
+#[must_use]
+pub fn variable_permitted(settings: &Settings, name: &[u8]) -> bool {
+    let Ok(name) = std::str::from_utf8(name) else { return false };
+    settings.send_env.iter().any(|wanted| pattern::matches(name, wanted))
+}
+
+/// The requests for them.
+#[must_use]
+pub fn environment(settings: &Settings) -> Vec<ChannelRequest> {
+    let all = variables(settings).into_iter();
+    all.map(|(name, value)| ChannelRequest::Env { name, value }).collect()
 }
 
 #[cfg(test)]

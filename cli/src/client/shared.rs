@@ -175,9 +175,15 @@ impl Shared {
 
     /// The list that `~#` and logging out show.
     pub(super) fn list_connections(&self) {
-        log::info("The following connections are open:");
+        log::info(self.connection_list("\n"));
+    }
+
+    /// The same as text.
+    pub(super) fn connection_list(&self, line_end: &str) -> String {
+        let mut list = format!("The following connections are open:{line_end}");
         for (channel, text) in &self.state().connections {
-            log::info(format_args!("  #{} {text}", channel.index()));
+            list.push_str(&format!("  #{} {text}{line_end}", channel.index()));
         }
+        list
     }
 }

@@ -52,8 +52,6 @@ pub const NO_TUNNELS: &str = "tssh has no tunnel devices: forward ports instead"
 pub const NO_FIDO: &str = "security keys (FIDO) are used through an agent only";
 /// Why host keys are not looked for in DNS.
 pub const NO_SSHFP: &str = "tssh does not look for host keys (SSHFP records) in DNS";
-/// Why connections are not shared.
-pub const NO_SHARING: &str = "tssh does not share connections yet";
 /// Why GSSAPI is not there.
 pub const NO_GSSAPI: &str = "tssh is built without GSSAPI";
 

@@ -19,6 +19,7 @@ pub mod options;
 pub mod pattern;
 pub mod quality;
 pub mod settings;
+pub mod sharing;
 pub mod tokens;
 pub mod values;
 pub mod words;

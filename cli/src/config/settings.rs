@@ -8,6 +8,7 @@ use super::options::{
     RequestTty, SessionType, StrictHostKeyChecking, UpdateHostKeys,
 };
 use super::quality::Quality;
+use super::sharing::Sharing;
 use super::tokens::{self, Tokens};
 use super::values::{EscapeChar, RekeyLimit};
 use super::words::split_arguments;
@@ -49,6 +50,8 @@ pub struct Settings {
     /// Who makes the connection, where we do not.
     pub proxy: Option<Proxy>,
     pub proxy_use_fdpass: bool,
+    /// Connection sharing.
+    pub sharing: Sharing,
     pub connect_timeout: Option<Duration>,
     pub connection_attempts: u32,
     pub tcp_keep_alive: bool,
@@ -166,6 +169,7 @@ impl Settings {
         let mut settings = Self {
             identities: paths.identities(o)?,
             certificate_files: paths.certificates(o)?,
+            sharing: Sharing::of(o, |text| paths.path(text))?,
             identity_agent: paths.agent(o)?,
             forward_agent: forwarded_agent(o, paths.agent(o)?.as_ref(), |text| paths.path(text))?,
             user_known_hosts: paths.list(o.user_known_hosts_file.as_deref(), known)?,
@@ -217,6 +221,7 @@ impl Settings {
             bind_interface: o.bind_interface.clone(),
             proxy: proxy(o),
             proxy_use_fdpass: o.proxy_use_fdpass.unwrap_or(false),
+            sharing: Sharing::default(),
             connect_timeout: timeout(o.connect_timeout),
             connection_attempts: o.connection_attempts.unwrap_or(1),
             tcp_keep_alive: o.tcp_keep_alive.unwrap_or(true),

@@ -21,6 +21,7 @@ mod host_key_updates;
 mod hosts;
 mod known_hosts;
 mod login;
+mod mux;
 mod proxy;
 mod quality;
 mod secrets;

@@ -52,6 +52,7 @@ impl Client {
 
     /// The server does not listen for a forward.
     pub(super) fn remote_failed(&mut self, id: ForwardId, control: &mut Control<'_>) {
+        self.mux.asked.remove(&id);
         let Some(Forward::Remote(forward)) = self.forwards.remove(&id) else { return };
         let place = match &forward.listen {
             Listen::Tcp { port, .. } => format!("port {port}"),

@@ -26,7 +26,7 @@ impl Client {
             self.shared.succeed();
             self.session_over = true;
         }
-        self.finish_if_done(control);
+        self.mux_less_used(control);
     }
 
     /// The session is over. Connections that are still forwarded keep the program here, as in
@@ -73,9 +73,10 @@ impl Client {
     }
 
     /// Disconnects once nothing is left to wait for.
-    fn finish_if_done(&self, control: &mut Control<'_>) {
+    pub(super) fn finish_if_done(&self, control: &mut Control<'_>) {
         if self.session_over
             && control.forwarded_connections() == 0
+            && !self.is_used_by_others()
             && !self.awaits_host_keys(control)
         {
             leave(control);

@@ -22,6 +22,7 @@ impl Client {
                 self.listening(forward, &addresses, &faults, control);
             }
             AppEvent::ListenFailed { forward, faults, text } => {
+                self.mux.asked.remove(&forward);
                 self.forwards.remove(&forward);
                 self.listen_failed(&faults, &text, control);
             }
@@ -39,6 +40,8 @@ impl Client {
                 if let Some(target) = target.filter(|_| !remote) {
                     state.targets.insert(channel, target_text(&target));
                 }
+                drop(state);
+                self.look_if_idle(control);
             }
             AppEvent::ForwardFailed { channel, text } => self.connection_failed(channel, &text),
             AppEvent::ForwardClosed { channel } => {
@@ -55,6 +58,10 @@ impl Client {
     }
 
     fn cancelled(&mut self, id: ForwardId, ok: bool) {
+        if self.mux_cancelled(id, ok) {
+            self.forwards.remove(&id);
+            return;
+        }
         if !ok {
             self.forwards.remove(&id);
             let words = "cancel: the server knows of no such forward; its connections are refused";
@@ -136,6 +143,7 @@ impl Client {
                 control.request_remote(remote.clone())
             }
         };
+        self.mux.asked.insert(id, forward.clone());
         self.forwards.insert(id, forward);
         id
     }
@@ -198,12 +206,14 @@ impl Client {
     /// where that ended the connection.
     fn stands(&mut self, id: ForwardId, chosen: Option<u16>, control: &mut Control<'_>) -> bool {
         let Some(forward) = self.forwards.get_mut(&id) else { return true };
-        if let Some(chosen) = chosen
-            && take_port(forward, chosen)
-        {
-            log::info(format_args!("Allocated port {chosen} for {}", purpose(forward)));
-        }
+        let taken = chosen.filter(|chosen| take_port(forward, *chosen));
+        let told = taken.map(|chosen| format!("Allocated port {chosen} for {}", purpose(forward)));
         let line = shown(forward);
+        let waited_for = self.mux_forward_stands(id);
+        if let Some(told) = told {
+            // A client that has asked for it learns of the port by itself.
+            log::write(if waited_for { Level::Debug1 } else { Level::Info }, told);
+        }
         log::debug1(format_args!("{line} stands"));
         let written = self.ports.add(line);
         self.port_file_written(written, control)
@@ -254,22 +264,13 @@ impl Client {
         control: &mut Control<'_>,
     ) -> Result<ChannelKey, String> {
         let words = |error: std::io::Error| crate::exit::os_words(&error);
-        let kind = match target {
-            Target::Tcp { host, port } => OpenKind::DirectTcpip {
-                host: host.clone(),
-                port: u32::from(*port),
-                originator_address: NO_ORIGINATOR.0.to_owned(),
-                originator_port: NO_ORIGINATOR.1,
-            },
-            Target::Unix(path) => OpenKind::DirectStreamlocal { path: path.clone() },
-        };
         let input: Option<Input> = match self.settings.stdin_null {
             true => None,
             false => Some(Box::new(StandardInput::open().map_err(words)?)),
         };
         let output: Output = Box::new(StandardOutput::open().map_err(words)?);
         let endpoints = Endpoints::split(input, Some(output));
-        control.open(kind, endpoints).map_err(|error| error.to_string())
+        control.open(direct(target), endpoints).map_err(|error| error.to_string())
     }
 
     fn describe(
@@ -298,6 +299,19 @@ impl Client {
             _ => "direct-tcpip",
         };
         format!("{kind}: {listening}{wanted}{from}")
+    }
+}
+
+/// The channel for a connection of standard input and output.
+pub(super) fn direct(target: &Target) -> OpenKind {
+    match target {
+        Target::Tcp { host, port } => OpenKind::DirectTcpip {
+            host: host.clone(),
+            port: u32::from(*port),
+            originator_address: NO_ORIGINATOR.0.to_owned(),
+            originator_port: NO_ORIGINATOR.1,
+        },
+        Target::Unix(path) => OpenKind::DirectStreamlocal { path: path.clone() },
     }
 }
 

@@ -8,8 +8,10 @@ use crate::exit::OWN_FAILURE;
 use crate::limits::PEER_TEXT_BYTES_MAX;
 use crate::log;
 use crate::stdio::{StandardInput, StandardOutput};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tssh_connection::{ChannelEvent, ChannelKey, ChannelRequest, GlobalRequest, RequestTag};
 use tssh_forward::core::keystrokes::Keystrokes;
 use tssh_forward::core::local::open_failed;
@@ -19,6 +21,9 @@ use tssh_transport::text::one_line;
 
 impl Client {
     pub(super) fn open_session(&mut self, control: &mut Control<'_>) {
+        if !self.share(control) {
+            return;
+        }
         if let Some(target) = self.settings.forwards.stdio.clone() {
             self.open_stdio(&target, control);
             return self.go_to_background(control);
@@ -88,6 +93,9 @@ impl Client {
     }
 
     pub(super) fn channel(&mut self, event: ChannelEvent, control: &mut Control<'_>) {
+        if self.mux_channel(&event, control) {
+            return;
+        }
         match event {
             ChannelEvent::Opened { channel } if Some(channel) == self.session => {
                 self.session_opened(channel, control);
@@ -125,14 +133,18 @@ impl Client {
             // It goes on from here when the display's cookie is known.
             return;
         }
-        // Whoever takes over this connection later can open nothing more.
-        let _ = control.global_request(GlobalRequest::NoMoreSessions, false);
+        if !self.is_shared() {
+            // Whoever takes over this connection later can open nothing more.
+            let _ = control.global_request(GlobalRequest::NoMoreSessions, false);
+        }
         self.request_x11(channel, control);
         self.request_agent(channel, control);
         if self.plan.tty {
-            self.pty = control.request(channel, session::pty_request(), true).ok();
+            let term = std::env::var("TERM").unwrap_or_default();
+            let pty = session::pty_request(std::io::stdin(), term);
+            self.pty = control.request(channel, pty, true).ok();
             self.shared.enter_raw_mode();
-            follow_window(channel, control.handle());
+            let _follows = follow_window(channel, control.handle(), std::io::stdin());
             self.obscure_keystrokes(channel, control);
         }
         for variable in session::environment(&self.settings) {
@@ -211,18 +223,21 @@ impl Client {
     }
 }
 
-/// Tells the far side whenever the local terminal changes its size.
-fn follow_window(channel: ChannelKey, handle: Handle) {
-    let Ok(mut changes) = signal(SignalKind::window_change()) else { return };
-    tokio::spawn(async move {
+/// Tells the far side whenever a terminal changes its size, of which a signal tells us.
+pub(super) fn follow_window(
+    channel: ChannelKey,
+    handle: Handle,
+    terminal: impl AsFd + Send + Sync + 'static,
+) -> Option<JoinHandle<()>> {
+    let mut changes = signal(SignalKind::window_change()).ok()?;
+    Some(tokio::spawn(async move {
         while changes.recv().await.is_some() {
-            let change = move |control: &mut Control<'_>| {
-                // A session that is over has no window.
-                let _ = control.request(channel, session::window_change(), false);
-            };
-            if handle.call(change).await.is_err() {
+            let change = session::window_change(&terminal);
+            // A session that is over has no window.
+            let told = handle.call(move |control| control.request(channel, change, false).is_ok());
+            if told.await != Ok(true) {
                 break;
             }
         }
-    });
+    }))
 }

@@ -101,6 +101,7 @@ impl Client {
         if let Some(session) = self.session {
             self.session_opened(session, control);
         }
+        self.mux_display_known(control);
     }
 
     /// Asks for X11 forwarding, where there is a display.
