@@ -38,8 +38,8 @@ pub enum Invocation {
     Trace(Tool),
     /// `--demo`: the built-in demonstration.
     Demo,
-    /// `--lab`: a lesson, by name.
-    Lab(String),
+    /// `--lab`: a lesson, by name, and words for the command line that it runs.
+    Lab(String, Vec<String>),
     /// Connect.
     Connect(Box<Arguments>),
 }
@@ -260,7 +260,8 @@ impl Parser<'_> {
             }
             if name == "lab" {
                 let lesson = if value.is_empty() { "list" } else { value };
-                self.early = Some(Invocation::Lab(lesson.to_owned()));
+                let more = words.get(*at..).unwrap_or_default();
+                self.early = Some(Invocation::Lab(lesson.to_owned(), more.to_vec()));
                 return Ok(());
             }
             let print = if name == "man" { manual::page } else { completions::script };

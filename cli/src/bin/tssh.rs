@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         Ok(Invocation::VersionToStderr) => log::show(format_args!("{}\n", args::VERSION)),
         Ok(Invocation::Print(text)) => return printed(text.trim_end()),
         Ok(Invocation::Demo) => return demo::run(),
-        Ok(Invocation::Lab(lesson)) => match lab::run(&lesson) {
+        Ok(Invocation::Lab(lesson, more)) => match lab::run(&lesson, more) {
             Ok(status) => return ExitCode::from(status),
             Err(fatal) => {
                 fatal.report();

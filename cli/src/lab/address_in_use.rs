@@ -1,7 +1,6 @@
 //! "Address already in use": what it means, who it is, and what becomes of the session.
 
 use super::claims::Claim;
-use super::stage::Stage;
 use super::toys::{self, GREETING, Service};
 use super::{Blackboard, Lesson};
 use crate::exit::OWN_FAILURE;
@@ -39,7 +38,7 @@ struct Evidence {
 
 fn done(board: &mut Blackboard) -> io::Result<Vec<Claim>> {
     let service = Service::mail()?;
-    let stage = Stage::new(Policy::server())?;
+    let stage = board.stage(Policy::server())?;
     let (port, other) = (toys::free_port()?, toys::free_port()?);
     let target = format!("localhost:{}", service.port);
     let (busy, free) = (format!("{port}:{target}"), format!("{other}:{target}"));

@@ -2,8 +2,9 @@
 
 use super::claims::Claim;
 use super::host::Seen;
-use super::stage::Stage;
+
 use super::toys::{self, GREETING, Service};
+use super::wire::Shown;
 use super::{Blackboard, Lesson};
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
@@ -55,7 +56,7 @@ fn done(board: &mut Blackboard) -> io::Result<Vec<Claim>> {
     let service = Service::mail()?;
     let only = Permit { host: Some("localhost".to_owned()), port: Some(service.port) };
     let permit_open = PermitOpen::Only(vec![only]);
-    let stage = Stage::new(Policy { permit_open, ..Policy::server() })?;
+    let stage = board.stage(Policy { permit_open, ..Policy::server() })?;
     let port = toys::free_port()?;
     let port_text = port.to_string();
     let words = ["-N", "-D", &port_text, "S"];
@@ -73,6 +74,8 @@ fn done(board: &mut Blackboard) -> io::Result<Vec<Claim>> {
     let by_address = socks4(port, Ipv4Addr::LOCALHOST, service.port)?;
     let (forbidden, _) = socks5(port, CONNECT, "localhost", service.port ^ 1)?;
     let (bind, _) = socks5(port, BIND, "localhost", service.port)?;
+    let shown = Shown { messages: &["CHANNEL_OPEN", "CHANNEL_OPEN_FAILURE"], with: "", most: 4 };
+    board.keep(&stage, shown);
     client.leave()?;
     let expected_target = format!("localhost port {}", service.port);
     Ok(judge(&Evidence { by_name, target, expected_target, by_address, forbidden, bind }))

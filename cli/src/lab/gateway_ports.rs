@@ -2,7 +2,6 @@
 
 use super::claims::Claim;
 use super::host::Seen;
-use super::stage::Stage;
 use super::toys::{self, Service};
 use super::{Blackboard, Lesson};
 use std::io;
@@ -66,7 +65,7 @@ fn done(board: &mut Blackboard) -> io::Result<Vec<Claim>> {
         let forward = format!("{bind}{port}:localhost:{}", service.port);
         let words = ["-N", "-R", &forward, "S"];
         board.say(&format!("GatewayPorts {}:  tssh {}", name(setting), words.join(" ")));
-        let stage = Stage::new(Policy { gateway_ports: setting, ..Policy::server() })?;
+        let stage = board.stage(Policy { gateway_ports: setting, ..Policy::server() })?;
         let mut client = stage.client(&words)?;
         client.connected()?;
         client.says(" stands")?;

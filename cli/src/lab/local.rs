@@ -2,9 +2,10 @@
 
 use super::claims::Claim;
 use super::host::Seen;
-use super::stage::Stage;
 use super::tap::Passed;
+
 use super::toys::{self, GREETING, Mail, SECRET, Service, Visits};
+use super::wire::Shown;
 use super::{Blackboard, Lesson};
 use std::io;
 use std::net::Ipv4Addr;
@@ -40,7 +41,7 @@ struct Evidence {
 
 fn done(board: &mut Blackboard) -> io::Result<Vec<Claim>> {
     let service = Service::mail()?;
-    let stage = Stage::new(Policy::server())?;
+    let stage = board.stage(Policy::server())?;
     let port = toys::free_port()?;
     let forward = format!("{port}:localhost:{}", service.port);
     let words = ["-N", "-L", &forward, "S"];
@@ -54,6 +55,9 @@ fn done(board: &mut Blackboard) -> io::Result<Vec<Claim>> {
         _ => None,
     })?;
     let open_to_others = toys::accepts((Ipv4Addr::new(127, 0, 0, 2), port).into());
+    let shown =
+        Shown { messages: &["CHANNEL_OPEN", "CHANNEL_OPEN_CONFIRMATION"], with: "", most: 2 };
+    board.keep(&stage, shown);
     client.leave()?;
     let expected_target = format!("localhost port {}", service.port);
     let visits = service.visits();

@@ -10,6 +10,7 @@
 //! | [`claims`] | what a lesson claims, and whether it held |
 //! | [`stage`] | server, keys and client of a lesson; [`host`] is the server's application |
 //! | [`tap`] | the bytes of the SSH connection, as somebody on the way would have them |
+//! | [`wire`] | its packets, from the server's trace |
 //! | [`toys`] | services and programs at both ends |
 
 mod address_in_use;
@@ -25,13 +26,17 @@ mod tap;
 mod termination;
 mod toys;
 mod windows;
+mod wire;
 mod x11_cookie;
 
 use crate::exit::{Fatal, OWN_FAILURE, Result, os_words};
 use crate::log;
 use crate::plan::{Style, wrapped};
 use claims::Claim;
+use stage::Stage;
 use std::io;
+use tssh_forward::core::policy::Policy;
+use wire::Shown;
 
 /// One lesson.
 struct Lesson {
@@ -63,12 +68,14 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     LESSONS.iter().map(|lesson| lesson.name).chain(["list"])
 }
 
-/// Gives one lesson, or lists them; yields the exit status.
+/// Gives one lesson, or lists them; yields the exit status. `more` goes to the command line of the
+/// first tssh that the lesson runs.
 ///
 /// # Errors
 /// A lesson that there is not.
-pub fn run(name: &str) -> Result<u8> {
-    let mut board = Blackboard { style: Style::of_environment() };
+pub fn run(name: &str, more: Vec<String>) -> Result<u8> {
+    let style = Style::of_environment();
+    let mut board = Blackboard { style, wire: String::new(), more };
     if name == "list" {
         board.list();
         return Ok(0);
@@ -86,6 +93,10 @@ pub fn run(name: &str) -> Result<u8> {
 /// Where lessons are written.
 struct Blackboard {
     style: Style,
+    /// Packets to be shown.
+    wire: String,
+    /// Words for the first command line.
+    more: Vec<String>,
 }
 
 impl Blackboard {
@@ -115,6 +126,16 @@ impl Blackboard {
         self.write(&format!("\n{}", pictures.unwrap_or_default()));
     }
 
+    /// A server that permits what `policy` says.
+    fn stage(&mut self, policy: Policy) -> io::Result<Stage> {
+        Stage::new(policy, std::mem::take(&mut self.more))
+    }
+
+    /// Keeps the packets of a lesson that are to be shown at its end.
+    fn keep(&mut self, stage: &Stage, shown: Shown) {
+        self.wire.push_str(&wire::text(&stage.packets(), shown));
+    }
+
     fn list(&self) {
         self.write("Lessons, in the order of the chapter: tssh --lab NAME\n\n");
         for lesson in LESSONS {
@@ -125,8 +146,9 @@ impl Blackboard {
 
     fn give(&mut self, lesson: &Lesson, next: Option<&Lesson>) -> u8 {
         let rest = 75_usize.saturating_sub(lesson.title.chars().count());
-        self.write(&format!("── {} {}\n\n", lesson.title, "─".repeat(rest)));
+        self.write(&format!("── {} {}\n", lesson.title, "─".repeat(rest)));
         for part in lesson.told.split("\n\n") {
+            self.write("\n");
             self.say(&part.replace('\n', " "));
         }
         let claims = match (lesson.done)(self) {
@@ -140,6 +162,10 @@ impl Blackboard {
         self.heading("What was seen");
         for claim in &claims {
             self.write(&claim.text());
+        }
+        if !self.wire.is_empty() {
+            self.heading("On the wire, from the server's trace");
+            self.write(&self.wire);
         }
         let status = claims::status(&claims);
         if status == 0 {
@@ -180,6 +206,6 @@ mod tests {
             }
             assert!(lesson.question.ends_with('?'), "{}", lesson.question);
         }
-        assert!(run("nosuch").unwrap_err().message.contains("there is: local, remote"));
+        assert!(run("nosuch", Vec::new()).unwrap_err().message.contains("there is: local, remote"));
     }
 }

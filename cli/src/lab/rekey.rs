@@ -2,8 +2,9 @@
 
 use super::claims::Claim;
 use super::host::Seen;
-use super::stage::Stage;
+
 use super::toys::{self, Service};
+use super::wire::Shown;
 use super::{Blackboard, Lesson};
 use sha2::{Digest as _, Sha256};
 use std::io::{self, Read as _, Write as _};
@@ -45,7 +46,7 @@ struct Evidence {
 
 fn done(board: &mut Blackboard) -> io::Result<Vec<Claim>> {
     let service = Service::echo()?;
-    let stage = Stage::new(Policy::server())?;
+    let stage = board.stage(Policy::server())?;
     let port = toys::free_port()?;
     let forward = format!("{port}:localhost:{}", service.port);
     let words = ["-N", "-o", LIMIT, "-L", &forward, "S"];
@@ -73,6 +74,8 @@ fn done(board: &mut Blackboard) -> io::Result<Vec<Claim>> {
         Seen::Exchanged { session_id } => Some(session_id),
         _ => None,
     }));
+    let shown = Shown { messages: &["NEWKEYS"], with: "", most: 6 };
+    board.keep(&stage, shown);
     client.leave()?;
     let connections = service.visits().peers.len();
     Ok(judge(&Evidence { identifiers, sent, came, connections }))

@@ -2,9 +2,10 @@
 
 use super::claims::Claim;
 use super::host::Seen;
-use super::stage::Stage;
 use super::tap::Passed;
+
 use super::toys::{self, GREETING, Mail, SECRET, Service, Visits};
+use super::wire::Shown;
 use super::{Blackboard, Lesson};
 use std::io;
 use std::net::SocketAddr;
@@ -42,7 +43,7 @@ struct Evidence {
 
 fn done(board: &mut Blackboard) -> io::Result<Vec<Claim>> {
     let service = Service::mail()?;
-    let stage = Stage::new(Policy::server())?;
+    let stage = board.stage(Policy::server())?;
     let port = toys::free_port()?;
     let forward = format!("{port}:localhost:{}", service.port);
     let words = ["-N", "-R", &forward, "S"];
@@ -56,6 +57,10 @@ fn done(board: &mut Blackboard) -> io::Result<Vec<Claim>> {
     client.says(" stands")?;
     let mail = toys::read_mail(port)?;
     let messages = client.messages()?;
+    let shown = Shown { messages: &["GLOBAL_REQUEST"], with: "tcpip-forward", most: 1 };
+    board.keep(&stage, shown);
+    let shown = Shown { messages: &["CHANNEL_OPEN"], with: "", most: 1 };
+    board.keep(&stage, shown);
     client.leave()?;
     let bind = server_bind(wire_address(None), GatewayPorts::No);
     let expected = bind.addresses(port).unwrap_or_default();

@@ -8,6 +8,7 @@
 use super::host::{Host, Seen};
 use super::tap::{Passed, Seen as Tapped, Tap};
 use super::toys::{PATIENCE, named};
+use super::wire::{Watched, tracer};
 use crate::account::Account;
 use crate::args::{Invocation, parse};
 use crate::server::ServerPolicy;
@@ -16,6 +17,7 @@ use crate::server::peer::Peer;
 use crate::server::serve::serve_as;
 use crate::{client, cpu, log};
 use rustix::fs::{MemfdFlags, Mode, fchmod, memfd_create};
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -25,11 +27,13 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tssh_connection::Stack;
 use tssh_forward::core::policy::Policy;
 use tssh_forward::driver::{Control, Handle};
 use tssh_transport::disconnect::DisconnectReason;
 use tssh_transport::entropy::{Entropy, Purpose, SEED_BYTES};
 use tssh_transport::key::{PrivateKey, parse_private_key};
+use tssh_transport::trace::Event;
 
 /// The name of the server in every lesson.
 pub const SERVER: &str = "S";
@@ -80,11 +84,14 @@ pub struct Stage {
     messages: Memory,
     seen: Receiver<Seen>,
     tapped: Tapped,
+    watched: Watched,
+    /// Words for the first client.
+    more: RefCell<Vec<String>>,
 }
 
 impl Stage {
     /// Starts a server that permits what `policy` says.
-    pub fn new(policy: Policy) -> io::Result<Self> {
+    pub fn new(policy: Policy, more: Vec<String>) -> io::Result<Self> {
         let mut entropy = Entropy::from_seed(&seed()?);
         let host_key = PrivateKey::generate_ed25519(entropy.stream(Purpose::Upper));
         let blob = host_key.public().blob();
@@ -101,18 +108,30 @@ impl Stage {
         let own = Arc::new(ServerPolicy { forwarding: policy, ..own });
         let (tell, seen) = sync_channel(SEEN_MAX);
         let tapped = Tapped::default();
-        let tap = Arc::clone(&tapped);
+        let watched = Watched::default();
+        let ears = Ears { tell, tapped: Arc::clone(&tapped), watched: Arc::clone(&watched) };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         named("server", move || {
             // Without a runtime's thread nobody can connect, and the lesson says so.
-            let _ = runtime.block_on(serve(listener, own, tell, tap));
+            let _ = runtime.block_on(serve(listener, own, ears));
         })?;
-        Ok(Self { address, host_key: blob, key, known_hosts, messages, seen, tapped })
+        Ok(Self {
+            address,
+            host_key: blob,
+            key,
+            known_hosts,
+            messages,
+            seen,
+            tapped,
+            watched,
+            more: RefCell::new(more),
+        })
     }
 
     /// Runs tssh with the words that a user would type.
     pub fn client(&self, words: &[&str]) -> io::Result<Client<'_>> {
         let mut all: Vec<String> = self.own_words();
+        all.append(&mut self.more.borrow_mut());
         all.extend(words.iter().map(|&word| word.to_owned()));
         let parsed = parse(&all, &Account::current());
         let arguments = match parsed {
@@ -155,6 +174,11 @@ impl Stage {
         self.tapped.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The packets that the server sent and received so far, but for those with data.
+    pub fn packets(&self) -> Vec<Event> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Where the server listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
@@ -192,21 +216,31 @@ impl Stage {
     }
 }
 
+/// Whoever listens in at the server's end.
+struct Ears {
+    tell: SyncSender<Seen>,
+    tapped: Tapped,
+    watched: Watched,
+}
+
 /// Serves one client after another.
 async fn serve(
     listener: std::net::TcpListener,
     policy: Arc<ServerPolicy>,
-    tell: SyncSender<Seen>,
-    tapped: Tapped,
+    ears: Ears,
 ) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     loop {
         let (socket, _) = listener.accept().await?;
         // The driver batches by itself; where the option is refused it still works.
         let _ = socket.set_nodelay(true);
-        let (policy, tell) = (Arc::clone(&policy), tell.clone());
-        let socket = Tap::new(socket, Arc::clone(&tapped));
-        let around = |app| Host::new(app, tell);
+        let (policy, tell) = (Arc::clone(&policy), ears.tell.clone());
+        let socket = Tap::new(socket, Arc::clone(&ears.tapped));
+        let tracer = tracer(Arc::clone(&ears.watched))?;
+        let around = |app, stack: &mut Stack| {
+            stack.trace(tracer);
+            Host::new(app, tell)
+        };
         serve_as(socket, policy, Peer::default(), seed()?, Hooks::default(), around).await;
     }
 }

@@ -2,8 +2,9 @@
 
 use super::claims::Claim;
 use super::host::{Seen, end_command};
-use super::stage::Stage;
+
 use super::toys::{self, Service};
+use super::wire::Shown;
 use super::{Blackboard, Lesson};
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown};
@@ -44,7 +45,7 @@ struct Evidence {
 
 fn done(board: &mut Blackboard) -> io::Result<Vec<Claim>> {
     let (echo, counter) = (Service::echo()?, Service::counter()?);
-    let stage = Stage::new(Policy::server())?;
+    let stage = board.stage(Policy::server())?;
     let (port, other) = (toys::free_port()?, toys::free_port()?);
     let first = format!("{port}:localhost:{}", echo.port);
     let second = format!("{other}:localhost:{}", counter.port);
@@ -69,6 +70,10 @@ fn done(board: &mut Blackboard) -> io::Result<Vec<Claim>> {
     let stayed = client.stays(MOMENT);
     let echo = said(&mut program, "after")?;
     let messages = client.messages()?;
+    let shown = Shown { messages: &["CHANNEL_REQUEST"], with: "exit-status", most: 1 };
+    board.keep(&stage, shown);
+    let shown = Shown { messages: &["CHANNEL_EOF"], with: "", most: 3 };
+    board.keep(&stage, shown);
     drop(program);
     let status = client.ends()?;
     Ok(judge(&Evidence { answer, messages, stayed, echo, status }))

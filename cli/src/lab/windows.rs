@@ -1,8 +1,9 @@
 //! Flow control: a reader that does not read stops its own connection, and no other.
 
 use super::claims::Claim;
-use super::stage::Stage;
+
 use super::toys::{self, FLOOD_BYTES, Service};
+use super::wire::Shown;
 use super::{Blackboard, Lesson};
 use std::io::{self, Read as _, Write as _};
 use std::net::Ipv4Addr;
@@ -47,7 +48,7 @@ struct Evidence {
 
 fn done(board: &mut Blackboard) -> io::Result<Vec<Claim>> {
     let (flood, echo) = (Service::flood()?, Service::echo()?);
-    let stage = Stage::new(Policy::server())?;
+    let stage = board.stage(Policy::server())?;
     let (port, other) = (toys::free_port()?, toys::free_port()?);
     let first = format!("{port}:localhost:{}", flood.port);
     let second = format!("{other}:localhost:{}", echo.port);
@@ -66,6 +67,8 @@ fn done(board: &mut Blackboard) -> io::Result<Vec<Claim>> {
     quick.read_exact(&mut back)?;
     let echo_took = begin.elapsed();
     let came = io::copy(&mut (&mut slow).take(FLOOD_BYTES), &mut io::sink())?;
+    let shown = Shown { messages: &["CHANNEL_WINDOW_ADJUST"], with: "", most: 3 };
+    board.keep(&stage, shown);
     client.leave()?;
     let echo = String::from_utf8_lossy(&back).into_owned();
     Ok(judge(&Evidence { stalled_at, on_the_way, echo, echo_took, came }))

@@ -7,7 +7,9 @@
 use super::claims::Claim;
 use super::host::Seen;
 use super::stage::{Stage, seed};
+
 use super::toys::{self, PATIENCE, named};
+use super::wire::Shown;
 use super::{Blackboard, Lesson};
 use crate::cpu;
 use std::io::{self, Read as _, Write as _};
@@ -70,7 +72,7 @@ struct Evidence {
 }
 
 fn done(board: &mut Blackboard) -> io::Result<Vec<Claim>> {
-    let stage = Stage::new(Policy::server())?;
+    let stage = board.stage(Policy::server())?;
     let (display, heard) = x_server()?;
     let (real, fake) = (random_cookie()?, random_cookie()?);
     board.command(&["-X", "S"]);
@@ -88,6 +90,10 @@ fn done(board: &mut Blackboard) -> io::Result<Vec<Claim>> {
     let got = heard.recv_timeout(PATIENCE).map_err(io::Error::other)?;
     let guess_answer = program(&handle, &words(&[0x55; COOKIE_BYTES]))?;
     let guess_got = heard.recv_timeout(PATIENCE).map_err(io::Error::other)?.len();
+    let shown = Shown { messages: &["CHANNEL_REQUEST"], with: "x11-req", most: 1 };
+    board.keep(&stage, shown);
+    let shown = Shown { messages: &["CHANNEL_OPEN"], with: "x11", most: 1 };
+    board.keep(&stage, shown);
     // A connection that has ended by itself needs no end.
     let _ = handle.post(|control| control.disconnect(DisconnectReason::ByApplication, "over"));
     client.join().map_err(|_| io::Error::other("the client's thread panicked"))?;

@@ -37,17 +37,18 @@ pub async fn serve<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    serve_as(socket, policy, peer, seed, hooks, |app| app).await
+    serve_as(socket, policy, peer, seed, hooks, |app, _| app).await
 }
 
-/// The same with an application around the server's own, for somebody who listens in.
+/// The same with an application around the server's own, for somebody who listens in and may
+/// want to see what the layers do.
 pub(crate) async fn serve_as<S, A>(
     socket: S,
     policy: Arc<ServerPolicy>,
     peer: Peer,
     seed: [u8; SEED_BYTES],
     mut hooks: Hooks,
-    around: impl FnOnce(ServerApp) -> A,
+    around: impl FnOnce(ServerApp, &mut Stack) -> A,
 ) -> Ended
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
@@ -85,7 +86,8 @@ where
                 Err(fatal) => return Ended::Socket(fatal.message),
             };
             let app = ServerApp::new(policy, peer, hooks, Arc::clone(&log));
-            let ended = run(socket, stack, around(app), options).await;
+            let app = around(app, &mut stack);
+            let ended = run(socket, stack, app, options).await;
             if let Some(traced) = traced {
                 traced.finish(&ended);
             }

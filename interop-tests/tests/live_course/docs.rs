@@ -56,7 +56,11 @@ fn every_command_of_the_course_prints_what_stands_there() {
     let home = Scratch::new();
     for (line, expected) in commands {
         let mut command = Command::new("sh");
-        command.args(["-c", &line]).env("PATH", &folders).env("HOME", home.path());
+        command
+            .args(["-c", &line])
+            .env("PATH", &folders)
+            .env("HOME", home.path())
+            .current_dir(home.path());
         command.env("LC_ALL", "C.UTF-8").env_remove("DISPLAY").env_remove("SSH_AUTH_SOCK");
         let done = run(&mut command);
         done.expect_code(0);
