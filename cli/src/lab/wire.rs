@@ -131,7 +131,7 @@ mod tests {
             2
         );
         assert!(!all.contains(|c: char| c.is_control() && c != '\n'), "{all:?}");
-        assert!(all.contains("      channel type .......... \"x11\"\n"), "{all}");
+        assert!(all.contains("      channel type ........... \"x11\"\n"), "{all}");
         assert_eq!(text(&packets, shown("x11", 9)).lines().count(), 2);
         assert!(text(&packets, shown("", 1)).ends_with("  and 1 more like these\n"));
     }
