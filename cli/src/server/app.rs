@@ -7,12 +7,13 @@ use crate::server::peer::Peer;
 use crate::server::policy::ServerPolicy;
 use crate::server::session::agent::AgentSocket;
 use crate::server::session::display::StandIn;
-use crate::server::session::{Allowed, End, Ending, Outcome, Session, Surroundings};
+use crate::server::session::{Allowed, End, Ending, Outcome, Program, Session, Surroundings};
 use crate::server_auth::{Decision, Grants, Notes};
 use crate::trace::Recorder;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::oneshot;
 use tssh_connection::{
     Answer, ChannelEvent, ChannelKey, ChannelRequest, Event, GlobalRequest, OpenFailure, OpenKind,
 };
@@ -220,7 +221,7 @@ impl ServerApp {
             let _ = control.reply_request(channel, ok);
         }
         if let Outcome::Started(started) = outcome {
-            let (endpoints, end) = *started;
+            let Program { endpoints, end, told } = *started;
             let place = session.terminal().map_or_else(String::new, |tty| format!(" on {tty}"));
             let (user, peer, id) = (self.policy.user(), self.peer, channel.index());
             log::verbose(format_args!(
@@ -228,7 +229,7 @@ impl ServerApp {
             ));
             // Where the channel is gone the streams are let go, and the program notices.
             let _ = control.attach(channel, endpoints);
-            tokio::spawn(await_end(end, channel, control.handle()));
+            tokio::spawn(await_end(end, channel, control.handle(), told));
         }
     }
 }
@@ -278,17 +279,18 @@ fn what(request: &ChannelRequest) -> String {
     }
 }
 
-/// Waits for the program's end and tells the client.
-async fn await_end(end: End, channel: ChannelKey, handle: Handle) {
+/// Waits for the program's end and tells the client; only then `told` is dropped.
+async fn await_end(end: End, channel: ChannelKey, handle: Handle, told: oneshot::Sender<()>) {
     let Ok(status) = end.await else { return };
     let request = Ending::of(status).request();
-    let told = handle.call(move |control| {
+    let call = handle.call(move |control| {
         // The client may have closed the channel before.
         let _ = control.request(channel, request, false);
         control.finish(channel);
     });
     // The same for the connection.
-    let _ = told.await;
+    let _ = call.await;
+    drop(told);
 }
 
 impl Application for ServerApp {

@@ -145,6 +145,29 @@ fn background_processes_hold_the_session_open_only_with_its_output() {
     assert!(text.ends_with("late\n"), "{text}");
 }
 
+#[test]
+fn the_status_comes_back_over_a_connection_that_is_shared() {
+    if unavailable("sessions::the_status_comes_back_over_a_connection_that_is_shared") {
+        return;
+    }
+    let server = tsshd(&[]);
+    let socket = server.folder().join("shared");
+    let socket = socket.to_str().expect("UTF-8");
+    let mut master = Process::spawn(&mut client_command(
+        &ssh(),
+        &server,
+        &["-M", "-S", socket],
+        &["echo up; cat"],
+    ));
+    assert!(master.stdout.wait_for("up", PATIENCE), "{}", master.output());
+    // A session whose input has ended is closed by ssh as soon as its output ends.
+    for _ in 0..10 {
+        remote(&server, &["-S", socket], "true").expect_code(0);
+        remote(&server, &["-S", socket], "exit 7").expect_code(7);
+    }
+    master.finish(PATIENCE).expect_code(0);
+}
+
 fn copier(program: &str, server: &Server) -> Command {
     let mut command = Command::new(program_path(program));
     command.args(["-F", "none", "-P", &server.port().to_string(), "-i"]).arg(server.user_key());

@@ -5,6 +5,7 @@ pub mod agent;
 pub mod display;
 pub mod environment;
 pub mod helper;
+mod last_word;
 mod modes;
 pub(crate) mod process;
 mod pty;
@@ -20,6 +21,7 @@ use crate::server::peer::Peer;
 use display::{StandIn, XAUTH_INPUT_VARIABLE, XAUTH_VARIABLE};
 use environment::Variables;
 use helper::Order;
+use last_word::LastWord;
 use process::Running;
 use pty::{Pty, Size};
 use rustix::fd::OwnedFd;
@@ -29,6 +31,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use tokio::net::unix::pipe::{Receiver, Sender};
+use tokio::sync::oneshot;
 use tssh_connection::ChannelRequest;
 use tssh_forward::driver::Endpoints;
 
@@ -87,8 +90,19 @@ pub enum Wanted {
 pub enum Outcome {
     /// Granted or refused.
     Reply(bool),
-    /// A program runs; its streams, and the news of its end.
-    Started(Box<(Endpoints, End)>),
+    /// A program runs.
+    Started(Box<Program>),
+}
+
+/// A program of a session.
+#[derive(Debug)]
+pub struct Program {
+    /// Its streams.
+    pub endpoints: Endpoints,
+    /// The news of its end.
+    pub end: End,
+    /// Dropped when the client has been told: before that its output does not end.
+    pub told: oneshot::Sender<()>,
 }
 
 /// One session channel.
@@ -242,10 +256,10 @@ impl Session {
             None => (asked, None),
         };
         match self.spawn(command, original, around) {
-            Ok((endpoints, running, end)) => {
+            Ok((program, running)) => {
                 self.started = true;
                 self.process = Some(running);
-                Outcome::Started(Box::new((endpoints, end)))
+                Outcome::Started(Box::new(program))
             }
             Err(error) => {
                 log::error(format_args!("exec: {}", crate::exit::os_words(&error)));
@@ -259,7 +273,7 @@ impl Session {
         command: Option<Vec<u8>>,
         original: Option<Vec<u8>>,
         around: Surroundings<'_>,
-    ) -> io::Result<(Endpoints, Running, End)> {
+    ) -> io::Result<(Program, Running)> {
         let account = &around.policy.account;
         let shell_name = account.shell.file_name().unwrap_or(OsStr::new("sh")).to_owned();
         let (name, arguments) = match command {
@@ -302,26 +316,29 @@ impl Session {
     }
 }
 
-fn on_terminal(mut command: Command, pty: &mut Pty) -> io::Result<(Endpoints, Running, End)> {
+fn on_terminal(mut command: Command, pty: &mut Pty) -> io::Result<(Program, Running)> {
     let slave = pty.take_slave().ok_or(io::ErrorKind::NotFound)?;
     command.stdin(slave.try_clone()?).stdout(slave.try_clone()?).stderr(slave);
-    let stream = pty.stream()?;
+    let (told, is_told) = oneshot::channel();
+    let stream = LastWord::new(pty.stream()?, is_told);
     let (_, running, end) = Running::start(command)?;
-    Ok((Endpoints::whole(stream), running, end))
+    Ok((Program { endpoints: Endpoints::whole(stream), end, told }, running))
 }
 
-fn on_pipes(mut command: Command) -> io::Result<(Endpoints, Running, End)> {
+fn on_pipes(mut command: Command) -> io::Result<(Program, Running)> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let (pipes, running, end) = Running::start(command)?;
     let reader = |fd: OwnedFd| Ok::<_, io::Error>(Box::new(Receiver::from_owned_fd(fd)?));
     let stdin = pipes.stdin.map(|fd| Sender::from_owned_fd(fd.into())).transpose()?;
     let stdout = pipes.stdout.map(|fd| reader(fd.into())).transpose()?;
+    let (told, is_told) = oneshot::channel();
+    let stdout = stdout.map(|stream| Box::new(LastWord::new(*stream, is_told)));
     let stdin = stdin.map(|stream| Box::new(stream) as _);
     let mut endpoints = Endpoints::split(stdout.map(|stream| stream as _), stdin);
     if let Some(fd) = pipes.stderr {
         endpoints = endpoints.with_error_input(reader(fd.into())?);
     }
-    Ok((endpoints, running, end))
+    Ok((Program { endpoints, end, told }, running))
 }
 
 #[cfg(test)]
