@@ -2,20 +2,23 @@
 
 use crate::support::{MIB, Pair, Target, each_pair, lacks};
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 use tssh_interop_tests::pattern::{Pattern, sha256_hex};
-use tssh_interop_tests::process::{Finished, Process};
+use tssh_interop_tests::process::{Finished, Process, run};
 
 each_pair! {
     a_play_runs_over_connections_of_its_own: TsshSshd SshTsshd;
+    a_play_shares_one_connection: SshTsshd;
     a_host_that_cannot_be_reached_is_told: TsshSshd;
 }
 
 /// A play starts a Python program for each of its tasks, at both ends.
 const PLAY_LIMIT: Duration = Duration::from_secs(240);
 
-/// Facts, a command with its status and streams, files there and back, a template and a loop.
+/// Facts, a command with its status and streams, files there and back, a template and a loop; and
+/// in the middle the order to end the connection that is shared, if one is.
 const PLAY: &str = r#"
 - hosts: all
   gather_facts: true
@@ -31,6 +34,7 @@ const PLAY: &str = r#"
     - template: { src: "{{ folder }}/template", dest: "{{ folder }}/filled" }
     - shell: "printf '%s\n' {{ item }} >> {{ folder }}/loop"
       loop: [one, two, three]
+    - meta: reset_connection
     - fetch: { src: "{{ folder }}/there", dest: "{{ folder }}/back", flat: true }
     - shell: wc -c
       args: { stdin: "{{ 'x' * 200000 }}" }
@@ -46,6 +50,7 @@ fn ansible(target: &Target, more: &[(&str, &str)]) -> Command {
     }
     // It takes no other encoding.
     command.env("LC_ALL", "C.UTF-8").env("ANSIBLE_NOCOLOR", "1");
+    command.env("ANSIBLE_SSH_CONTROL_PATH_DIR", folder.join("cp"));
     command
         .env("ANSIBLE_CONFIG", folder.write("ansible.cfg", ""))
         .env("ANSIBLE_SSH_EXECUTABLE", target.client());
@@ -95,6 +100,34 @@ fn a_play_runs_over_connections_of_its_own(pair: Pair) {
         let transfer = ("ANSIBLE_SSH_TRANSFER_METHOD", transfer);
         let _ = play(&target, &[apart, transfer, ("ANSIBLE_PIPELINING", pipelining)]);
     }
+}
+
+/// Ansible's own defaults: `-C -o ControlMaster=auto -o ControlPersist=60s`.
+fn a_play_shares_one_connection(pair: Pair) {
+    if lacks("ansible::a_play_shares_one_connection", &["ansible-playbook"]) {
+        return;
+    }
+    let target = Target::start(pair);
+    let logins = || target.server.log().matches("Accepted publickey").count();
+    // All tasks and transfers use one connection until it is reset, and one after that.
+    let _ = play(&target, &[]);
+    assert_eq!(logins(), 2, "{}", target.server.log());
+    // The second is there when the next play begins.
+    let _ = play(&target, &[("ANSIBLE_PIPELINING", "true")]);
+    assert_eq!(logins(), 3, "{}", target.server.log());
+    // It would stay for a minute.
+    let sockets = fs::read_dir(target.path("cp")).expect("its sockets");
+    let ended: Vec<Finished> =
+        sockets.flatten().map(|socket| leave(&target, &socket.path())).collect();
+    assert_eq!(ended.len(), 1, "one socket");
+    ended[0].expect_code(0).expect_stderr("Exit request sent.");
+}
+
+/// Ends the connection that is shared at `socket`.
+fn leave(target: &Target, socket: &Path) -> Finished {
+    let mut command = Command::new(target.client());
+    command.arg("-F").arg(target.config()).arg("-S").arg(socket);
+    run(command.args(["-O", "exit", "target"]))
 }
 
 fn a_host_that_cannot_be_reached_is_told(pair: Pair) {
