@@ -5,6 +5,7 @@
 //! what tssh adds is long, so no host name is ever taken for a command.
 
 mod completions;
+mod destination;
 mod manual;
 mod options;
 mod topics;
@@ -18,9 +19,12 @@ use crate::exit::{Fatal, Result};
 use crate::mux::Command;
 use crate::trace::TraceOptions;
 use crate::trace::tool::Tool;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use tssh_forward::core::address::BadSpec;
 
+pub(crate) use destination::{Destination, check_destination, from_uri};
 pub use options::{USAGE, VERSION, help};
 
 /// What the command line asks for.
@@ -55,8 +59,9 @@ pub struct Arguments {
     pub config_file: Option<PathBuf>,
     /// `-E`.
     pub log_file: Option<PathBuf>,
-    /// The command, its words joined by spaces; with `-s` the name of a subsystem.
-    pub command: Option<String>,
+    /// The command, its words joined by spaces, in whatever encoding; with `-s` the name of a
+    /// subsystem.
+    pub command: Option<Vec<u8>>,
     /// `-t` was given this often.
     pub tty_flags: u32,
     /// `-v` was given this often.
@@ -107,7 +112,9 @@ struct Parser<'a> {
 ///
 /// # Errors
 /// What ssh says about a bad command line; with [`USAGE`] where ssh shows it.
-pub fn parse(words: &[String], account: &Account) -> Result<Invocation> {
+pub fn parse(words: &[impl AsRef<OsStr>], account: &Account) -> Result<Invocation> {
+    let words: Vec<&OsStr> = words.iter().map(AsRef::as_ref).collect();
+    let texts: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let mut parser = Parser {
         account,
         options: Options::default(),
@@ -127,7 +134,15 @@ pub fn parse(words: &[String], account: &Account) -> Result<Invocation> {
         mux_command: None,
         early: None,
     };
-    let command = parser.words(words)?;
+    let command_at = parser.words(&texts)?;
+    // Options and host are texts; the command is for the far side, whatever it is.
+    let (ours, command) = words.split_at_checked(command_at).unwrap_or((&words, &[]));
+    if let Some(word) = ours.iter().find(|word| word.to_str().is_none()) {
+        let text = format!("argument is not UTF-8: {}", word.to_string_lossy());
+        return Err(Fatal::usage(text));
+    }
+    let command: Vec<&[u8]> = command.iter().map(|word| word.as_bytes()).collect();
+    let command = (!command.is_empty()).then(|| command.join(&b' '));
     if let Some(early) = parser.early {
         return Ok(early);
     }
@@ -153,8 +168,9 @@ pub fn parse(words: &[String], account: &Account) -> Result<Invocation> {
 }
 
 impl Parser<'_> {
-    /// Reads options, the host, options again; what is left is the command.
-    fn words(&mut self, words: &[String]) -> Result<Option<String>> {
+    /// Reads options, the host, options again; what is left, from the word of this number on, is
+    /// the command.
+    fn words(&mut self, words: &[String]) -> Result<usize> {
         let mut at = 0;
         let mut terminated = false;
         loop {
@@ -170,7 +186,7 @@ impl Parser<'_> {
                 at += 1;
                 self.option_word(word, words, &mut at)?;
                 if self.early.is_some() {
-                    return Ok(None);
+                    return Ok(words.len());
                 }
             }
             if self.host.is_some() {
@@ -183,8 +199,7 @@ impl Parser<'_> {
                 break;
             }
         }
-        let rest = words.get(at..).unwrap_or_default();
-        Ok((!rest.is_empty()).then(|| rest.join(" ")))
+        Ok(at)
     }
 
     /// One word of options: a long one, or a cluster of short ones.
@@ -502,80 +517,6 @@ impl Parser<'_> {
         self.host = Some(host);
         Ok(())
     }
-}
-
-/// Host and user names that could be taken for something else later are refused, as by ssh: a
-/// host that starts with a dash, a user with shell characters.
-pub(crate) fn check_destination(host: &str, user: Option<&str>) -> Result<()> {
-    let bad_host = host.is_empty()
-        || host.starts_with('-')
-        || host
-            .chars()
-            .any(|c| c.is_control() || c.is_whitespace() || "'`\"$\\;&<>|(){}".contains(c));
-    if bad_host {
-        return Err(Fatal::usage("hostname contains invalid characters"));
-    }
-    let bad_user = user.is_some_and(|user| {
-        user.starts_with('-')
-            || user.ends_with('\\')
-            || user.chars().any(|c| c.is_control() || "'`\";&<>|(){}".contains(c))
-    });
-    if bad_user {
-        return Err(Fatal::usage("remote username contains invalid characters"));
-    }
-    Ok(())
-}
-
-/// User, host and port of a destination.
-pub(crate) type Destination = (Option<String>, String, Option<u16>);
-
-/// `[user@]host[:port]` of a URI, percent-encoding undone in the user's name.
-pub(crate) fn from_uri(uri: &str) -> Option<Destination> {
-    let uri = uri.strip_suffix('/').unwrap_or(uri);
-    if uri.contains('/') {
-        return None;
-    }
-    let (user, rest) = match uri.rsplit_once('@') {
-        // What follows a semicolon is a connection parameter (a fingerprint), which ssh skips.
-        Some((user, rest)) => {
-            let user = percent_decoded(user.split(';').next().unwrap_or_default())?;
-            if user.is_empty() {
-                return None;
-            }
-            (Some(user), rest)
-        }
-        None => (None, uri),
-    };
-    let (host, port) = match rest.strip_prefix('[') {
-        Some(rest) => {
-            let (host, port) = rest.split_once(']')?;
-            (host, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
-        }
-        None => match rest.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (rest, None),
-        },
-    };
-    let port = match port {
-        Some(port) => Some(crate::forwards::port(port)?),
-        None => None,
-    };
-    (!host.is_empty()).then(|| (user, host.to_owned(), port))
-}
-
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(b) = rest.next() {
-        if b != b'%' {
-            bytes.push(b);
-            continue;
-        }
-        let digit = |b: Option<u8>| char::from(b?).to_digit(16);
-        let (high, low) = (digit(rest.next())?, digit(rest.next())?);
-        bytes.push(u8::try_from(high * 16 + low).ok().filter(|b| *b != 0)?);
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// Both lines about a bad specification, where there are two.

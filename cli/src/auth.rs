@@ -50,8 +50,9 @@ impl Authenticator {
                 Err(fault) => log::debug1(format_args!("agent {}: {fault}", socket.display())),
             }
         }
-        let candidates =
-            if wants_keys { identity::candidates(settings, &held) } else { Vec::new() };
+        let files = settings.clone();
+        let looked = blocking(move || Some(identity::candidates(&files, &held)));
+        let candidates = if wants_keys { looked.await.unwrap_or_default() } else { Vec::new() };
         for candidate in &candidates {
             log::debug1(format_args!("Will attempt key: {}", candidate.describe()));
         }
@@ -254,7 +255,8 @@ async fn connect_bound(
     Ok(agent)
 }
 
-/// Waits for a human on a thread of its own; the connection goes on meanwhile.
+/// Waits for a human, or for a file that may be a pipe, on a thread of its own; the connection goes
+/// on meanwhile, and a signal ends the program.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Option<T> + Send + 'static,
 ) -> Option<T> {

@@ -46,6 +46,7 @@ pub mod log;
 pub mod mux;
 pub mod open_files;
 pub mod plan;
+mod private_folder;
 pub mod prompt;
 pub mod proxy;
 pub mod query;
@@ -55,6 +56,7 @@ pub mod server_auth;
 pub mod signals;
 pub mod stdio;
 pub mod terminal;
+mod terminal_modes;
 #[cfg(test)]
 mod test_support;
 pub mod trace;

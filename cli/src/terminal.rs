@@ -1,5 +1,9 @@
 //! The local terminal: raw mode with a way back, its size, and its modes for the far side.
 
+use crate::terminal_modes::{
+    CHARACTER_OFF, CHARACTERS, CONTROL, CS7, CS8, END, INPUT, INPUT_SPEED, LOCAL, OUTPUT,
+    OUTPUT_SPEED,
+};
 use rustix::termios::{
     ControlModes, InputModes, LocalModes, OptionalActions, OutputModes, SpecialCodeIndex, Termios,
     tcgetattr, tcgetwinsize, tcsetattr,
@@ -126,77 +130,12 @@ pub fn size(terminal: impl AsFd) -> Size {
     )
 }
 
-/// Opcodes of special characters, RFC 4254 section 8.
-const CHARACTERS: &[(u8, SpecialCodeIndex)] = &[
-    (1, SpecialCodeIndex::VINTR),
-    (2, SpecialCodeIndex::VQUIT),
-    (3, SpecialCodeIndex::VERASE),
-    (4, SpecialCodeIndex::VKILL),
-    (5, SpecialCodeIndex::VEOF),
-    (6, SpecialCodeIndex::VEOL),
-    (7, SpecialCodeIndex::VEOL2),
-    (8, SpecialCodeIndex::VSTART),
-    (9, SpecialCodeIndex::VSTOP),
-    (10, SpecialCodeIndex::VSUSP),
-    (12, SpecialCodeIndex::VREPRINT),
-    (13, SpecialCodeIndex::VWERASE),
-    (14, SpecialCodeIndex::VLNEXT),
-    (18, SpecialCodeIndex::VDISCARD),
-];
-const INPUT: &[(u8, InputModes)] = &[
-    (30, InputModes::IGNPAR),
-    (31, InputModes::PARMRK),
-    (32, InputModes::INPCK),
-    (33, InputModes::ISTRIP),
-    (34, InputModes::INLCR),
-    (35, InputModes::IGNCR),
-    (36, InputModes::ICRNL),
-    (37, InputModes::IUCLC),
-    (38, InputModes::IXON),
-    (39, InputModes::IXANY),
-    (40, InputModes::IXOFF),
-    (41, InputModes::IMAXBEL),
-    (42, InputModes::IUTF8),
-];
-const LOCAL: &[(u8, LocalModes)] = &[
-    (50, LocalModes::ISIG),
-    (51, LocalModes::ICANON),
-    (52, LocalModes::XCASE),
-    (53, LocalModes::ECHO),
-    (54, LocalModes::ECHOE),
-    (55, LocalModes::ECHOK),
-    (56, LocalModes::ECHONL),
-    (57, LocalModes::NOFLSH),
-    (58, LocalModes::TOSTOP),
-    (59, LocalModes::IEXTEN),
-    (60, LocalModes::ECHOCTL),
-    (61, LocalModes::ECHOKE),
-    (62, LocalModes::PENDIN),
-];
-const OUTPUT: &[(u8, OutputModes)] = &[
-    (70, OutputModes::OPOST),
-    (71, OutputModes::OLCUC),
-    (72, OutputModes::ONLCR),
-    (73, OutputModes::OCRNL),
-    (74, OutputModes::ONOCR),
-    (75, OutputModes::ONLRET),
-];
-const OP_END: u8 = 0;
-const OP_CS7: u8 = 90;
-const OP_CS8: u8 = 91;
-const OP_PARENB: u8 = 92;
-const OP_PARODD: u8 = 93;
-const OP_ISPEED: u8 = 128;
-const OP_OSPEED: u8 = 129;
-/// "255 if disabled" is how RFC 4254 section 8 puts a special character that is switched off.
-const CHARACTER_OFF: u32 = 255;
-
 /// The modes of a terminal as the string of `pty-req`; only the end mark where it has none.
 #[must_use]
 pub fn encoded_modes(terminal: impl AsFd) -> Vec<u8> {
     match tcgetattr(terminal) {
         Ok(modes) => encode(&modes),
-        Err(_) => vec![OP_END],
+        Err(_) => vec![END],
     }
 }
 
@@ -207,9 +146,11 @@ fn encode(modes: &Termios) -> Vec<u8> {
         w.byte(opcode);
         w.uint32(value);
     };
-    put(OP_OSPEED, modes.output_speed());
-    put(OP_ISPEED, modes.input_speed());
-    for (opcode, index) in CHARACTERS {
+    put(OUTPUT_SPEED, modes.output_speed());
+    put(INPUT_SPEED, modes.input_speed());
+    // ssh does not send VSWTC either, which Linux terminals do not have.
+    for (opcode, index) in CHARACTERS.iter().filter(|(_, index)| *index != SpecialCodeIndex::VSWTC)
+    {
         // 0 is how Linux marks a character that is switched off.
         let value = u32::from(modes.special_codes[*index]);
         put(*opcode, if value == 0 { CHARACTER_OFF } else { value });
@@ -224,11 +165,12 @@ fn encode(modes: &Termios) -> Vec<u8> {
         put(*opcode, u32::from(modes.output_modes.contains(*flag)));
     }
     let size = modes.control_modes & ControlModes::CSIZE;
-    put(OP_CS7, u32::from(size == ControlModes::CS7));
-    put(OP_CS8, u32::from(size == ControlModes::CS8));
-    put(OP_PARENB, u32::from(modes.control_modes.contains(ControlModes::PARENB)));
-    put(OP_PARODD, u32::from(modes.control_modes.contains(ControlModes::PARODD)));
-    w.byte(OP_END);
+    put(CS7, u32::from(size == ControlModes::CS7));
+    put(CS8, u32::from(size == ControlModes::CS8));
+    for (opcode, flag) in CONTROL {
+        put(*opcode, u32::from(modes.control_modes.contains(*flag)));
+    }
+    w.byte(END);
     out
 }
 
@@ -254,7 +196,7 @@ mod tests {
         let mut modes = Vec::new();
         loop {
             match r.byte("opcode").unwrap() {
-                OP_END => break,
+                END => break,
                 opcode => modes.push((opcode, r.uint32("value").unwrap())),
             }
         }
@@ -290,7 +232,7 @@ mod tests {
     #[test]
     fn what_is_no_terminal_has_no_modes_and_no_size() {
         let null = std::fs::File::open("/dev/null").unwrap();
-        assert_eq!(encoded_modes(&null), [OP_END]);
+        assert_eq!(encoded_modes(&null), [END]);
         assert_eq!(size(&null), Size::default());
         assert!(raw(&null).is_err());
     }

@@ -11,6 +11,7 @@ use crate::messages::{
 use crate::trace::Sender;
 use alloc::string::String;
 use tssh_transport::text::printable;
+use tssh_transport::wire::{WireError, WireFault};
 use tssh_transport::{Error, Result, Side};
 
 /// An open that was refused without a channel of ours.
@@ -63,8 +64,15 @@ impl Connection {
     /// SSH_MSG_CHANNEL_OPEN.
     pub(crate) fn open_came(&mut self, payload: &[u8]) -> Result<Option<ChannelEvent>> {
         let open: ChannelOpen<'_> = decode(payload)?;
-        let kind = OpenKind::decode(&open)?;
         let peer = open.sender_channel;
+        let kind = match OpenKind::decode(&open) {
+            // A name in another encoding is no breach of the protocol: this one channel fails.
+            Err(Error::Decode { error: WireError { fault: WireFault::NotUtf8, .. }, .. }) => {
+                self.refuse(Refusal { peer, reason: OpenFailure::ConnectFailed })?;
+                return Ok(None);
+            }
+            kind => kind?,
+        };
         if let Some(reason) = self.refuses(&kind) {
             self.refuse(Refusal { peer, reason })?;
             // A client that meets such an open has a server that is broken or hostile.

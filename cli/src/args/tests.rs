@@ -7,8 +7,7 @@ fn account() -> Account {
 }
 
 fn run(words: &[&str]) -> Result<Invocation> {
-    let words: Vec<String> = words.iter().map(|&w| w.to_owned()).collect();
-    parse(&words, &account())
+    parse(words, &account())
 }
 
 #[track_caller]
@@ -42,14 +41,17 @@ fn flags_cluster_and_values_attach() {
 fn options_may_stand_behind_the_host_and_the_command_begins_after_them() {
     let a = connect(&["h", "-p", "7", "-v", "ls", "-l", "--", "x"]);
     assert_eq!(a.options.port, Some(7));
-    assert_eq!(a.command.as_deref(), Some("ls -l -- x"));
-    assert_eq!(connect(&["h", "--", "-v"]).command.as_deref(), Some("-v"));
+    assert_eq!(a.command.as_deref(), Some(&b"ls -l -- x"[..]));
+    assert_eq!(connect(&["h", "--", "-v"]).command.as_deref(), Some(&b"-v"[..]));
     let a = connect(&["--", "h", "-v"]);
-    assert_eq!((a.options.log_level, a.command.as_deref()), (None, Some("-v")));
-    assert_eq!(connect(&["-l", "u", "-s", "--", "h", "sftp"]).command.as_deref(), Some("sftp"));
+    assert_eq!((a.options.log_level, a.command.as_deref()), (None, Some(&b"-v"[..])));
+    assert_eq!(
+        connect(&["-l", "u", "-s", "--", "h", "sftp"]).command.as_deref(),
+        Some(&b"sftp"[..])
+    );
     assert_eq!(connect(&["h"]).command, None);
     // Words are joined, empty ones included, as ssh joins them.
-    assert_eq!(connect(&["h", "a", "", "b"]).command.as_deref(), Some("a  b"));
+    assert_eq!(connect(&["h", "a", "", "b"]).command.as_deref(), Some(&b"a  b"[..]));
 }
 
 #[test]
@@ -196,7 +198,7 @@ fn traces_are_asked_for_on_the_command_line_alone() {
     use crate::trace::tool::Tool;
     let a = connect(&["--trace", "jsonl", "f", "h", "--trace=text", "g", "--keylog=k", "ls"]);
     assert_eq!(a.trace.files, [(Format::Jsonl, "f".into()), (Format::Text, "g".into())]);
-    assert_eq!((a.host.as_str(), a.command.as_deref()), ("h", Some("ls")));
+    assert_eq!((a.host.as_str(), a.command.as_deref()), ("h", Some(&b"ls"[..])));
     assert_eq!(a.trace.keylog, Some("k".into()));
     let tool = |words: &[&str]| match run(words) {
         Ok(Invocation::Trace(tool)) => tool,

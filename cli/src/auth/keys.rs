@@ -125,9 +125,10 @@ impl Authenticator {
                 self.sign_by_agent(&label, &held, inner, data).await
             }
             Holder::PlainFile => {
-                let file = candidate.file.as_ref()?;
+                let file = candidate.file.clone()?;
                 let path = file.path.clone();
-                let key = file.unlock(None).map_err(|fault| load_failed(file, fault)).ok()?;
+                let open = move || file.unlock(None).map_err(|fault| load_failed(&file, fault));
+                let key = blocking(move || open().ok()).await?;
                 self.give_to_agent(&key, &path).await;
                 key.sign(inner, data).ok()
             }

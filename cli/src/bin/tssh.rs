@@ -11,16 +11,7 @@ use tssh::{client, cpu, demo, lab, log, signals, trace};
 fn main() -> ExitCode {
     signals::carry_out();
     cpu::require();
-    let mut words = Vec::new();
-    for word in std::env::args_os().skip(1) {
-        match word.into_string() {
-            Ok(word) => words.push(word),
-            Err(word) => {
-                log::error(format_args!("argument is not UTF-8: {}", word.to_string_lossy()));
-                return ExitCode::from(OWN_FAILURE);
-            }
-        }
-    }
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
     match args::parse(&words, &Account::current()) {
         Ok(Invocation::Help) => return printed(&args::help()),
         Ok(Invocation::Version) => return printed(args::VERSION),

@@ -168,7 +168,8 @@ fn prepare(arguments: Arguments) -> Result<Prepared> {
     log::debug1(crate::args::VERSION);
     let account = Account::current();
     let host = &arguments.host;
-    let facts = Facts { command: arguments.command.as_deref(), ..Facts::new(host, &account) };
+    let command = arguments.command.as_deref().map(String::from_utf8_lossy);
+    let facts = Facts { command: command.as_deref(), ..Facts::new(host, &account) };
     config::read_files(&mut options, arguments.config_file.as_deref(), facts)?;
     let default = Algorithms::default_for(Side::Client, cpu::has_aes());
     let default_list = |kind| match kind {
@@ -193,7 +194,7 @@ fn prepare(arguments: Arguments) -> Result<Prepared> {
         (Some(_), Some(_)) => {
             return Err(Fatal::new("Cannot execute command-line and remote command."));
         }
-        (command, configured) => command.or_else(|| configured.clone()),
+        (command, configured) => command.or_else(|| configured.clone().map(String::into_bytes)),
     };
     if arguments.print_config {
         return printed(config::dump::dump(&settings, &options, &default_list)?);
@@ -302,8 +303,14 @@ async fn log_in(
     let connected = connect(&settings, &route).await?;
     let Connected { stream, address, time_left, proxy, service } = connected;
     let learnt_at = if route == Route::Direct { address } else { None };
-    let check = HostKeyCheck::new(Arc::clone(&settings), learnt_at)?;
-    let mut stack = stack(&settings, &check)?;
+    let known = Arc::clone(&settings);
+    // Its files may be pipes that nobody writes to: a signal must end the wait for them.
+    let prepared = tokio::task::spawn_blocking(move || {
+        let check = HostKeyCheck::new(Arc::clone(&known), learnt_at)?;
+        Ok((stack(&known, &check)?, check))
+    });
+    let (mut stack, check) =
+        prepared.await.map_err(|error| Fatal::new(format!("known hosts: {error}")))??;
     let traced = match recorder {
         Some(recorder) => {
             let peer = format!("{}@{}:{}", settings.user, settings.host_name, settings.port);

@@ -16,8 +16,8 @@ use tssh_connection::ChannelRequest;
 pub enum Program {
     /// The user's shell.
     Shell,
-    /// A command for the shell.
-    Command(String),
+    /// A command for the shell, in whatever encoding.
+    Command(Vec<u8>),
     /// A subsystem of the server.
     Subsystem(String),
 }
@@ -28,9 +28,7 @@ impl Program {
     pub fn request(&self) -> ChannelRequest {
         match self {
             Self::Shell => ChannelRequest::Shell,
-            Self::Command(command) => {
-                ChannelRequest::Exec { command: command.clone().into_bytes() }
-            }
+            Self::Command(command) => ChannelRequest::Exec { command: command.clone() },
             Self::Subsystem(name) => ChannelRequest::Subsystem { name: name.clone() },
         }
     }
@@ -74,7 +72,7 @@ impl Plan {
     ///
     /// # Errors
     /// A subsystem without a name, a shell in the background.
-    pub fn new(settings: &Settings, command: Option<String>) -> Result<Self> {
+    pub fn new(settings: &Settings, command: Option<Vec<u8>>) -> Result<Self> {
         Self::decide(settings, command, std::io::stdin().is_terminal())
     }
 
@@ -84,13 +82,16 @@ impl Plan {
         Self { program: None, tty: false, stdin: false, escape: None, master: true, ..self }
     }
 
-    fn decide(settings: &Settings, command: Option<String>, terminal: bool) -> Result<Self> {
+    fn decide(settings: &Settings, command: Option<Vec<u8>>, terminal: bool) -> Result<Self> {
         let program = match (settings.session_type, command) {
             (SessionType::None, _) => None,
             (SessionType::Subsystem, None) => {
                 return Err(Fatal::usage("You must specify a subsystem to invoke."));
             }
-            (SessionType::Subsystem, Some(name)) => Some(Program::Subsystem(name)),
+            (SessionType::Subsystem, Some(name)) => match String::from_utf8(name) {
+                Ok(name) => Some(Program::Subsystem(name)),
+                Err(_) => return Err(Fatal::usage("the name of the subsystem is not UTF-8")),
+            },
             (SessionType::Default, None) => Some(Program::Shell),
             (SessionType::Default, Some(command)) => Some(Program::Command(command)),
         };
@@ -197,7 +198,7 @@ mod tests {
         edit(&mut options);
         let settings =
             Settings::resolve(&options, "h", &Account::current(), |_| Vec::new()).unwrap();
-        Plan::decide(&settings, command.map(str::to_owned), terminal).unwrap()
+        Plan::decide(&settings, command.map(|c| c.as_bytes().to_vec()), terminal).unwrap()
     }
 
     #[test]

@@ -125,12 +125,15 @@ impl<'a> Reader<'a> {
         log::debug1(format_args!("Reading configuration data {}", path.display()));
         let mut bytes = Vec::new();
         file.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
-        let text = String::from_utf8_lossy(&bytes);
         let mut place = Place { file: path, line: 0, origin, depth };
         let mut bad = 0;
-        for line in text.lines() {
+        for line in super::words::lines(&bytes) {
             place.line += 1;
-            let Err(fault) = self.line(line, &place, active) else { continue };
+            let taken = match line {
+                Ok(line) => self.line(line, &place, active),
+                Err(fault) => Err(Fault::Bad(fault.to_owned())),
+            };
+            let Err(fault) = taken else { continue };
             match fault.text(&place) {
                 Ok(text) => text.lines().for_each(log::error),
                 Err(fatal) => return Ok(Err(fatal)),

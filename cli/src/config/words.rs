@@ -57,6 +57,18 @@ fn word(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<String, 
     if quote.is_some() { Err("invalid quotes") } else { Ok(word) }
 }
 
+/// The lines of a configuration file. Comments may be in any encoding; what is to be taken must
+/// be UTF-8, for a value that was changed would be worse than none.
+pub fn lines(bytes: &[u8]) -> impl Iterator<Item = Result<&str, &'static str>> {
+    let whole = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let lines = (!whole.is_empty()).then(|| whole.split(|byte| *byte == b'\n'));
+    lines.into_iter().flatten().map(|line| match std::str::from_utf8(line) {
+        Ok(line) => Ok(line.strip_suffix('\r').unwrap_or(line)),
+        Err(_) if line.trim_ascii_start().starts_with(b"#") => Ok(""),
+        Err(_) => Err("the line is not UTF-8"),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

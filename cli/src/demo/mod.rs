@@ -16,6 +16,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 use tssh_transport::algorithms::Negotiated;
@@ -26,10 +27,15 @@ use tssh_transport::key::PrivateKey;
 /// A line on standard output; a reader that has gone does not stop the demonstration.
 macro_rules! say {
     ($($text:tt)*) => {{
-        let _ = log::out(format_args!("{}\n", format_args!($($text)*)));
+        let said = log::out(format_args!("{}\n", format_args!($($text)*)));
+        if said.is_err_and(|error| error.kind() != std::io::ErrorKind::BrokenPipe) {
+            OUTPUT_FAILED.store(true, Ordering::Relaxed);
+        }
     }};
 }
 
+/// Standard output could not be written, and not for want of a reader.
+static OUTPUT_FAILED: AtomicBool = AtomicBool::new(false);
 /// The chapter's port.
 const LISTEN_PORT: u16 = 2001;
 /// Who logs in.
@@ -44,7 +50,11 @@ const NEWS_MAX: usize = 16;
 /// Runs the demonstration and prints what happened.
 #[must_use]
 pub fn run() -> ExitCode {
-    match demonstrate() {
+    let written = || match OUTPUT_FAILED.load(Ordering::Relaxed) {
+        true => Err(io::Error::other("standard output cannot be written")),
+        false => Ok(()),
+    };
+    match demonstrate().and_then(|()| written()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::show(format_args!("tssh: the demonstration failed: {error}\n"));

@@ -167,6 +167,10 @@ impl ServerApp {
         let max = self.policy.sessions.as_ref().map(|sessions| sessions.max_sessions);
         let refusal = match (kind, max) {
             (OpenKind::Session, Some(max)) if self.sessions.len() < max => None,
+            (OpenKind::Session, Some(0)) => {
+                log::info(format_args!("No sessions for {} (MaxSessions 0)", self.peer));
+                Some((OpenFailure::ConnectFailed, "open failed"))
+            }
             (OpenKind::Session, Some(max)) => {
                 log::info(format_args!("Too many sessions ({max}) for {}", self.peer));
                 Some((OpenFailure::ConnectFailed, "open failed"))

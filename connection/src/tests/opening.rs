@@ -38,6 +38,23 @@ fn refused(end: &mut End, kind: &OpenKind, reason: OpenFailure) {
     assert_eq!(end.c.table.len(), 0);
 }
 
+/// A name in another encoding fails one channel, and the connection goes on.
+#[test]
+fn names_that_are_not_utf8_fail_one_channel() {
+    let mut end = End::new(Side::Server);
+    let mut payload = open(&direct(), 7);
+    let host = payload.windows(4).position(|w| w == b"loca").unwrap();
+    payload[host] = 0xff;
+    end.feed(&payload).unwrap();
+    let failure = end.sent().unwrap();
+    let failure = ChannelOpenFailure::decode(&failure).unwrap();
+    let reason = OpenFailure::ConnectFailed.code();
+    assert_eq!((failure.recipient_channel, failure.reason_code), (7, reason));
+    assert_eq!((end.events.pop_front(), end.c.table.len()), (None, 0));
+    end.feed(&open(&direct(), 8)).unwrap();
+    assert!(matches!(end.events.pop_front(), Some(ChannelEvent::OpenRequest { .. })));
+}
+
 fn forwarded() -> OpenKind {
     OpenKind::ForwardedTcpip {
         address: "localhost".to_string(),

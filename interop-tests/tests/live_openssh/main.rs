@@ -22,6 +22,7 @@ mod hosts;
 mod known_hosts;
 mod login;
 mod mux;
+mod odd_files;
 mod proxy;
 mod quality;
 mod secrets;

@@ -5,10 +5,9 @@ use crate::config::forwarding::X11Settings;
 use crate::exit::os_words;
 use crate::limits::X11_TIMEOUT_SLACK;
 use crate::log::{self, Level};
+use crate::private_folder::PrivateFolder;
 use crate::xauth::{self, Found};
 use std::future::Future;
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::PathBuf;
 use std::time::Duration;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::oneshot;
@@ -185,33 +184,11 @@ fn random_cookie() -> Option<Cookie> {
 
 /// A cookie for untrusted programs, by way of a file of its own.
 async fn untrusted(settings: &X11Settings, display: &str) -> Result<Found, String> {
-    let folder = Folder::new().map_err(|error| os_words(&error))?;
-    let file = folder.0.join("xauthfile");
+    let folder = PrivateFolder::new("tssh-x11").map_err(|error| os_words(&error))?;
+    let file = folder.join("xauthfile");
     let lives = settings.timeout.map_or(Duration::ZERO, |timeout| timeout + X11_TIMEOUT_SLACK);
     xauth::generate(&settings.xauth, &file, display, lives.as_secs()).await?;
     xauth::list(&settings.xauth, Some(&file), display).await
-}
-
-/// A folder that only its owner can enter, removed when dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> std::io::Result<Self> {
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(|_| std::io::ErrorKind::Unsupported)?;
-        let name = format!("tssh-x11-{:016x}", u64::from_ne_bytes(random));
-        let path = std::env::temp_dir().join(name);
-        // It fails where something of that name exists.
-        std::fs::DirBuilder::new().mode(0o700).create(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left of it is a cookie's file that only its owner can read.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 async fn dial(ready: Ready) -> Result<Endpoints, String> {

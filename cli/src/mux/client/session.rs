@@ -142,7 +142,8 @@ impl Client<'_> {
             term: set.or_else(|| std::env::var("TERM").ok()).unwrap_or_default(),
             command: match program {
                 Program::Shell => Vec::new(),
-                Program::Command(text) | Program::Subsystem(text) => text.clone().into_bytes(),
+                Program::Command(text) => text.clone(),
+                Program::Subsystem(text) => text.clone().into_bytes(),
             },
             environment: variables(self.settings)
                 .into_iter()

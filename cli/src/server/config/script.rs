@@ -5,7 +5,7 @@ use super::keywords::{self, Argument, Keyword, Kind, Scope};
 use super::{Options, Settings};
 use crate::account::Account;
 use crate::config::glob;
-use crate::config::words::{split_arguments, split_keyword};
+use crate::config::words::{lines, split_arguments, split_keyword};
 use crate::exit::{Fatal, Result, os_words};
 use crate::limits::{CONFIG_FILES_MAX, FILE_BYTES_MAX, INCLUDE_DEPTH_MAX};
 use crate::server::log;
@@ -185,14 +185,17 @@ impl Script {
         }
         let mut bytes = Vec::new();
         std::fs::File::open(path)?.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
-        let text = String::from_utf8_lossy(&bytes);
         let mut place = Place { file: &name, line: 0, depth, block };
         // A `Match` of this file's stands within the block that includes it, not within another.
         let around = block;
         let mut bad = 0;
-        for line in text.lines() {
+        for line in lines(&bytes) {
             place.line += 1;
-            match self.line_around(line, &mut place, around) {
+            let taken = match line {
+                Ok(line) => self.line_around(line, &mut place, around),
+                Err(fault) => Err(Fault::Malformed(fault.to_owned())),
+            };
+            match taken {
                 Ok(()) => {}
                 Err(fault @ (Fault::Unknown(_) | Fault::Malformed(_))) => {
                     fault.with_place(&place).report();

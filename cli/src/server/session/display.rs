@@ -1,20 +1,19 @@
 //! The X display that the server stands in for: its listener, its name, its cookie in the user's
 //! file. RFC 4254 section 6.3.
 
+use super::carried::Carried;
 use crate::exit::os_words;
 use crate::server::{listener, log};
 use crate::xauth;
 use std::ffi::{OsStr, OsString};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
-use std::task::Poll;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
-use tssh_connection::{ChannelRequest, OpenKind};
+use tssh_connection::ChannelRequest;
 use tssh_forward::core::display::X11_PORT;
 use tssh_forward::core::policy::X11Policy;
-use tssh_forward::driver::{Endpoints, Handle, bind_tcp};
-use tssh_forward::limits::ACCEPT_RETRY_LAST;
+use tssh_forward::driver::{Handle, bind_tcp};
 use zeroize::Zeroizing;
 
 /// Displays that are tried, from the first one on, as in sshd.
@@ -78,7 +77,8 @@ impl StandIn {
         };
         let input = format!("remove {entry}\nadd {entry} {protocol} {cookie}\n");
         let (listeners, held) = doubled(listeners).map_err(|error| os_words(&error))?;
-        let task = tokio::spawn(serve(listeners, *single_connection, handle)).abort_handle();
+        let task = tokio::spawn(Carried::Display(listeners).serve(*single_connection, handle))
+            .abort_handle();
         let (xauth, input) = (policy.xauth.clone(), Zeroizing::new(input));
         Ok(Self { name, entry, xauth, input, environment: None, task, held })
     }
@@ -182,49 +182,6 @@ fn doubled(listeners: Vec<TcpListener>) -> std::io::Result<Doubled> {
         out.0.push(TcpListener::from_std(listener)?);
     }
     Ok(out)
-}
-
-/// Opens a channel for each connection. The connection's queue of calls bounds how many wait.
-async fn serve(listeners: Vec<TcpListener>, single: bool, handle: Handle) {
-    loop {
-        let (stream, from) = match accept(&listeners).await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                log::debug(format_args!("accept: {}", os_words(&error)));
-                tokio::time::sleep(ACCEPT_RETRY_LAST).await;
-                continue;
-            }
-        };
-        log::debug(format_args!("X11 connection from {} port {}", from.ip(), from.port()));
-        let kind = OpenKind::X11 {
-            originator_address: from.ip().to_string(),
-            originator_port: u32::from(from.port()),
-        };
-        let open = move |control: &mut tssh_forward::driver::Control<'_>| {
-            control.open_forwarded(kind, Endpoints::tcp(stream))
-        };
-        match handle.call(open).await {
-            Ok(Ok(_)) => {}
-            // Too many channels: this program is let go, the next one may do better.
-            Ok(Err(error)) => log::debug(format_args!("X11 connection refused: {error}")),
-            Err(_) => return,
-        }
-        // "If 'single connection' is TRUE, only a single connection should be forwarded. No more
-        // connections will be forwarded after the first, or after the session channel has been
-        // closed." RFC 4254 section 6.3.1
-        if single {
-            return;
-        }
-    }
-}
-
-async fn accept(listeners: &[TcpListener]) -> std::io::Result<(TcpStream, SocketAddr)> {
-    std::future::poll_fn(|cx| {
-        let accepted = listeners.iter().map(|listener| listener.poll_accept(cx));
-        let mut ready = accepted.filter(Poll::is_ready);
-        ready.next().unwrap_or(Poll::Pending)
-    })
-    .await
 }
 
 #[cfg(test)]

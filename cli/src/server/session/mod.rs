@@ -2,6 +2,7 @@
 //! section 6.
 
 pub mod agent;
+mod carried;
 pub mod display;
 pub mod environment;
 pub mod helper;

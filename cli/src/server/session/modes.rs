@@ -1,85 +1,15 @@
 //! Encoded terminal modes, RFC 4254 section 8, put into force on a terminal.
 
-use rustix::termios::{
-    ControlModes, InputModes, LocalModes, OutputModes, SpecialCodeIndex, Termios,
+use crate::terminal_modes::{
+    CHARACTER_OFF, CHARACTERS, CONTROL, CS7, CS8, END, INPUT, INPUT_SPEED, LOCAL, OUTPUT,
+    OUTPUT_SPEED,
 };
+use rustix::termios::{ControlModes, Termios};
 use tssh_transport::wire::Reader;
 
-/// TTY_OP_END.
-const END: u8 = 0;
 /// From here on the length of what follows is not known.
 // "Opcodes 160 to 255 are not yet defined, and cause parsing to stop" RFC 4254 section 8
 const OPCODES_WITH_ARGUMENT_END: u8 = 160;
-/// A control character that is switched off.
-const DISABLED: u32 = 255;
-/// TTY_OP_ISPEED and TTY_OP_OSPEED.
-const INPUT_SPEED: u8 = 128;
-const OUTPUT_SPEED: u8 = 129;
-/// Two bits together say the size of a character.
-const CS7: u8 = 90;
-const CS8: u8 = 91;
-
-const CHARACTERS: &[(u8, SpecialCodeIndex)] = &[
-    (1, SpecialCodeIndex::VINTR),
-    (2, SpecialCodeIndex::VQUIT),
-    (3, SpecialCodeIndex::VERASE),
-    (4, SpecialCodeIndex::VKILL),
-    (5, SpecialCodeIndex::VEOF),
-    (6, SpecialCodeIndex::VEOL),
-    (7, SpecialCodeIndex::VEOL2),
-    (8, SpecialCodeIndex::VSTART),
-    (9, SpecialCodeIndex::VSTOP),
-    (10, SpecialCodeIndex::VSUSP),
-    (12, SpecialCodeIndex::VREPRINT),
-    (13, SpecialCodeIndex::VWERASE),
-    (14, SpecialCodeIndex::VLNEXT),
-    (16, SpecialCodeIndex::VSWTC),
-    (18, SpecialCodeIndex::VDISCARD),
-];
-
-const INPUT: &[(u8, InputModes)] = &[
-    (30, InputModes::IGNPAR),
-    (31, InputModes::PARMRK),
-    (32, InputModes::INPCK),
-    (33, InputModes::ISTRIP),
-    (34, InputModes::INLCR),
-    (35, InputModes::IGNCR),
-    (36, InputModes::ICRNL),
-    (37, InputModes::IUCLC),
-    (38, InputModes::IXON),
-    (39, InputModes::IXANY),
-    (40, InputModes::IXOFF),
-    (41, InputModes::IMAXBEL),
-    // RFC 8160.
-    (42, InputModes::IUTF8),
-];
-
-const LOCAL: &[(u8, LocalModes)] = &[
-    (50, LocalModes::ISIG),
-    (51, LocalModes::ICANON),
-    (52, LocalModes::XCASE),
-    (53, LocalModes::ECHO),
-    (54, LocalModes::ECHOE),
-    (55, LocalModes::ECHOK),
-    (56, LocalModes::ECHONL),
-    (57, LocalModes::NOFLSH),
-    (58, LocalModes::TOSTOP),
-    (59, LocalModes::IEXTEN),
-    (60, LocalModes::ECHOCTL),
-    (61, LocalModes::ECHOKE),
-    (62, LocalModes::PENDIN),
-];
-
-const OUTPUT: &[(u8, OutputModes)] = &[
-    (70, OutputModes::OPOST),
-    (71, OutputModes::OLCUC),
-    (72, OutputModes::ONLCR),
-    (73, OutputModes::OCRNL),
-    (74, OutputModes::ONOCR),
-    (75, OutputModes::ONLRET),
-];
-
-const CONTROL: &[(u8, ControlModes)] = &[(92, ControlModes::PARENB), (93, ControlModes::PARODD)];
 
 /// Puts modes into force.
 // "the server MAY ignore any modes it does not know about" RFC 4254 section 8
@@ -110,7 +40,7 @@ fn set(opcode: u8, argument: u32, termios: &mut Termios) {
     }
     if let Some(index) = found(CHARACTERS, opcode) {
         // 0 is Linux's own word for a character that is switched off.
-        let disabled = argument == DISABLED;
+        let disabled = argument == CHARACTER_OFF;
         termios.special_codes[index] =
             if disabled { 0 } else { u8::try_from(argument).unwrap_or(0) };
     } else if let Some(flag) = found(INPUT, opcode) {
@@ -133,7 +63,7 @@ fn set_character_size(termios: &mut Termios, size: ControlModes) {
 mod tests {
     use super::*;
     use rustix::pty::{OpenptFlags, openpt};
-    use rustix::termios::tcgetattr;
+    use rustix::termios::{InputModes, LocalModes, OutputModes, SpecialCodeIndex, tcgetattr};
 
     fn terminal() -> Termios {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
