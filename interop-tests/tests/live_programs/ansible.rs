@@ -10,7 +10,7 @@ use tssh_interop_tests::process::{Finished, Process, run};
 
 each_pair! {
     a_play_runs_over_connections_of_its_own: TsshSshd SshTsshd;
-    a_play_shares_one_connection: SshTsshd;
+    a_play_shares_one_connection: TsshSshd SshTsshd;
     a_host_that_cannot_be_reached_is_told: TsshSshd;
 }
 
