@@ -412,6 +412,7 @@ impl Transport {
         if !(used || self.clock.due_by_time(now)) {
             return Ok(());
         }
+        self.trace_rekey(used);
         let kexinit = self.exchanger.begin(&mut self.send.entropy)?;
         self.perform(alloc::vec![Output::Send(kexinit)], now)
     }

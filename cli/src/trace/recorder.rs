@@ -39,7 +39,8 @@ pub struct Recorder {
     program: &'static str,
 }
 
-/// What goes with the connection, to be kept until its end.
+/// What goes with the connection, to be kept until its end. Dropped before, the connection was
+/// ended from outside.
 #[derive(Debug)]
 pub struct Session {
     queue: Option<Arc<Queue>>,
@@ -142,19 +143,29 @@ impl Recorder {
 
 impl Session {
     /// The connection is over: what is still to be written is, unless that takes too long.
-    pub fn finish(self, ended: &Ended) {
-        if let Some(queue) = &self.queue {
-            queue.close(&match ended {
-                Ended::Finished => "by this side".to_owned(),
-                Ended::Protocol(error) => one_line(error.to_string().as_bytes(), ENDED_BYTES_MAX),
-                Ended::Socket(text) => one_line(text.as_bytes(), ENDED_BYTES_MAX),
-                Ended::TimedOut { wait, .. } => format!("timed out: {wait:?}"),
-                _ => "for a reason of its own".to_owned(),
-            });
+    pub fn finish(mut self, ended: &Ended) {
+        self.close(&match ended {
+            Ended::Finished => "by this side".to_owned(),
+            Ended::Protocol(error) => one_line(error.to_string().as_bytes(), ENDED_BYTES_MAX),
+            Ended::Socket(text) => one_line(text.as_bytes(), ENDED_BYTES_MAX),
+            Ended::TimedOut { wait, .. } => format!("timed out: {wait:?}"),
+            _ => "for a reason of its own".to_owned(),
+        });
+    }
+
+    fn close(&mut self, ended: &str) {
+        if let Some(queue) = self.queue.take() {
+            queue.close(ended);
         }
-        if let Some(notice) = &self.notice {
+        if let Some(notice) = self.notice.take() {
             crate::log::show(format_args!("{notice}\r\n"));
         }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.close("by a signal");
     }
 }
 

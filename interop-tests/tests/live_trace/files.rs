@@ -2,11 +2,12 @@
 //! log, and what is said aloud.
 
 use crate::support::{events, lacks_openssh, server, session, text};
+use rustix::process::Signal;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 use tssh_interop_tests::openssh::Server;
-use tssh_interop_tests::process::{Finished, run};
+use tssh_interop_tests::process::{Finished, PATIENCE, Process, run};
 use tssh_interop_tests::tssh::{client_command, tssh_binary};
 
 fn command(server: &Server, options: &[&str]) -> Command {
@@ -121,6 +122,26 @@ fn a_key_log_has_every_exchange() {
         assert_eq!((pair[0][0], pair[1][1]), (pair[1][0], "SHARED_SECRET"));
         assert_eq!((pair[0][0].len(), pair[0][1].len()), (32, 64));
         assert!(!pair[1][2].starts_with("00"));
+    }
+}
+
+/// A tunnel is ended by a signal more often than not: the trace is whole all the same.
+#[test]
+fn a_signal_ends_the_trace_in_order() {
+    if lacks_openssh("files::a_signal_ends_the_trace_in_order") {
+        return;
+    }
+    let server = Server::with_lines(&[]);
+    for signal in [Signal::TERM, Signal::INT] {
+        let path = server.folder().join("trace");
+        let options = ["-N", "-v", "--trace", "jsonl", text(&path), "--trace-secrets"];
+        let mut line = client_command(&tssh_binary(), &server, &options, &[]);
+        let mut process = Process::spawn(&mut line);
+        assert!(process.stderr.wait_for("Authenticated", PATIENCE), "{}", process.output());
+        process.signal(signal);
+        let done = process.finish(PATIENCE);
+        assert_eq!(done.stderr.matches("WARNING").count(), 2, "{}", done.stderr);
+        events(&path);
     }
 }
 

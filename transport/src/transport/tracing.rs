@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::packet::PayloadRange;
 use crate::side::Side;
 use crate::time::Timestamp;
-use crate::trace::{KexWatch, OpenedPacket, SealedPacket, Tap, Tracer};
+use crate::trace::{KexWatch, Kind, Map, OpenedPacket, SealedPacket, Tap, Tracer};
 use alloc::boxed::Box;
 
 impl Transport {
@@ -76,6 +76,22 @@ impl Transport {
         if let Some(tracer) = &mut self.send.tracer {
             tracer.keys_changed(from, self.exchanger.negotiated().as_ref());
         }
+    }
+
+    /// New keys are due, by use or by time.
+    pub(super) fn trace_rekey(&mut self, used: bool) {
+        let Some(tracer) = &mut self.send.tracer else { return };
+        let rule = if used {
+            "as many bytes or packets went under these keys as they are good for, or somebody asked"
+        } else {
+            "these keys are as old as they may get"
+        };
+        let values = Map::new()
+            .with("what", "new keys")
+            .with("chosen", "now")
+            .with("rule", rule)
+            .with("rfc", "4253#9");
+        tracer.emit(Kind::Decision, values);
     }
 
     /// The connection ends for a reason.
