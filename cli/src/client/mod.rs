@@ -92,7 +92,12 @@ fn begin(arguments: Arguments) -> Result<Outcome> {
         settings.forwards.stdio = None;
         plan = plan.for_others();
     } else {
-        match mux::client::attach(&settings, &plan, &mut background)? {
+        // The packets of a shared connection are its master's: what is traced has its own.
+        let attached = match trace.wanted() {
+            true => Attached::No,
+            false => mux::client::attach(&settings, &plan, &mut background)?,
+        };
+        match attached {
             Attached::No if settings.sharing.persists() && !is_there(&settings) => {
                 return persist(settings, &plan, background);
             }
