@@ -259,7 +259,7 @@ impl Parser<'_> {
             self.early = Some(Invocation::Trace(tool));
             return Ok(());
         }
-        if ["completions", "man", "lab", "port-file"].contains(&name) {
+        if ["completions", "man", "lab", "port-file", "run-coverage"].contains(&name) {
             let value = attached.or_else(|| {
                 *at += 1;
                 words.get(*at - 1).map(String::as_str)
@@ -279,7 +279,11 @@ impl Parser<'_> {
                 self.early = Some(Invocation::Lab(lesson.to_owned(), more.to_vec()));
                 return Ok(());
             }
-            let print = if name == "man" { manual::page } else { completions::script };
+            let print: fn(&str) -> Result<String> = match name {
+                "man" => manual::page,
+                "run-coverage" => |path| crate::coverage::report(path.as_ref()),
+                _ => completions::script,
+            };
             self.early = Some(Invocation::Print(print(value)?));
             return Ok(());
         }

@@ -18,6 +18,7 @@
 //! | [`mux`] | connection sharing: several sessions in one connection |
 //! | [`demo`], [`lab`] | forwarding shown at work within this process |
 //! | [`trace`] | what is written down of the protocol itself |
+//! | [`coverage`] | which requirements of the RFCs that shows at work |
 //! | [`client`] | the session, from the first byte to the exit status |
 
 #![forbid(unsafe_code)]
@@ -32,6 +33,7 @@ pub mod background;
 pub mod client;
 pub mod config;
 pub mod connect;
+pub mod coverage;
 pub mod cpu;
 pub mod demo;
 pub mod escape;

@@ -63,16 +63,28 @@ fn sections_that_are_named_exist() {
 #[test]
 fn the_list_of_requirements_is_up_to_date() {
     let fresh = citations::requirements(&cited(), &filed_exceptions(), &citations::stored());
-    let path = source::root().join("docs/requirements.md");
+    up_to_date("docs/requirements.md", &fresh);
+}
+
+#[test]
+fn the_table_of_run_coverage_is_up_to_date() {
+    let fresh = citations::covered(&cited(), &citations::stored());
+    up_to_date("cli/src/coverage/requirements.tsv", &fresh);
+}
+
+/// Whether a generated file is what the sources make of it; `TSSH_BLESS` writes it.
+#[track_caller]
+fn up_to_date(name: &str, fresh: &str) {
+    let path = source::root().join(name);
     if std::env::var_os("TSSH_BLESS").is_some() {
-        fs::write(&path, fresh).expect("write the list of requirements");
+        fs::write(&path, fresh).expect("write a generated file");
         return;
     }
     let committed = fs::read_to_string(path).unwrap_or_default();
     let differing = fresh.lines().zip(committed.lines()).find(|(fresh, old)| fresh != old);
     assert!(
         fresh == committed,
-        "docs/requirements.md is out of date: run \
+        "{name} is out of date: run \
          `TSSH_BLESS=1 cargo test -p tssh-interop-tests --test citations`; first difference: \
          {differing:?}"
     );

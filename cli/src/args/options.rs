@@ -237,6 +237,7 @@ pub static LONG: &[Long] = &[
     traces("allow-keylog-env", "", "let SSHKEYLOGFILE ask for a key log"),
     traces("trace-convert", "file --to format", "a jsonl trace in another format"),
     traces("trace-scrub", "file", "a jsonl trace without its secrets"),
+    traces("run-coverage", "file", "which RFC requirements a jsonl trace shows at work"),
     traces("trace-check-shareable", "file", "status 0 if a trace holds no secrets, 1 if it does"),
 ];
 

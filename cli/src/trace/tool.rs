@@ -54,18 +54,26 @@ fn fault(path: &Path, words: &str) -> Fatal {
 }
 
 /// The events of a trace in order.
-struct Events<'a> {
+pub(crate) struct Events<'a> {
     path: &'a Path,
     reader: BufReader<File>,
     line: u64,
 }
 
 impl<'a> Events<'a> {
-    fn open(path: &'a Path) -> Result<Self> {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub(crate) fn open(path: &'a Path) -> Result<Self> {
         Ok(Self { path, reader: open(path)?, line: 0 })
     }
 
-    fn next(&mut self) -> Result<Option<Event>> {
+    /// The next one, the header first.
+    ///
+    /// # Errors
+    /// A line that is none of a trace's.
+    pub(crate) fn next(&mut self) -> Result<Option<Event>> {
         let mut line = String::new();
         let read = (&mut self.reader).take(LINE_BYTES_MAX).read_line(&mut line);
         let n = read.map_err(|error| fault(self.path, &os_words(&error)))?;
