@@ -61,6 +61,23 @@ impl Service {
     }
 }
 
+impl Connected {
+    /// The socket of a master, on which everything but the messages of RFC 4254 is over. Within a
+    /// runtime.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn through(master: std::os::unix::net::UnixStream) -> Result<Self> {
+        let prepare = || {
+            master.set_nonblocking(true)?;
+            tokio::net::UnixStream::from_std(master)
+        };
+        let stream = prepare().map_err(|error| Fatal::new(os_words(&error)))?;
+        let stream = Socket::Proxy(Box::new(stream));
+        Ok(Self { stream, address: None, proxy: None, time_left: None, service: None })
+    }
+}
+
 /// The stream that carries the connection.
 pub enum Socket {
     /// Our own.

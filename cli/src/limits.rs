@@ -64,6 +64,13 @@ pub const MUX_CLIENTS_MAX: usize = 256;
 pub const MUX_JOBS_MAX: usize = 64;
 /// How long a client may take to say hello, and to take a message of a few bytes.
 pub const MUX_CLIENT_WAIT: Duration = Duration::from_secs(30);
+/// Channels of a client that speaks RFC 4254 on its socket: what a server grants in sessions, and
+/// as many connections as a browser opens.
+pub const MUX_CHANNELS_MAX: usize = 256;
+/// Bytes on the way between such a channel and the one that it is joined to, in each direction.
+pub const MUX_PIPE_BYTES: usize = 64 * 1024;
+/// Requests about such a channel that wait to be passed on.
+pub const MUX_REQUESTS_MAX: usize = 64;
 /// Clients that wait to be accepted, as in OpenSSH.
 pub const MUX_BACKLOG: i32 = 64;
 /// Bytes read from standard input before the escape filter has passed them on.

@@ -120,6 +120,27 @@ impl Stack {
         Ok(Self::new(transport, Role::Server { auth }, connection, now))
     }
 
+    /// One end of a socket between a master and who shares its connection, where both are past
+    /// everything but the connection layer: `user` has been logged in by the master.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] only.
+    pub fn shared(
+        side: Side,
+        user: String,
+        config: ConnectionConfig,
+        entropy: Entropy,
+        now: Timestamp,
+    ) -> Result<Self> {
+        let (transport, proof) = Transport::shared(side, user, entropy, now)?;
+        let (phase, events, gate_closed) = (Phase::Over, VecDeque::new(), false);
+        let mut stack =
+            Self { transport, phase, config, events, now, gate_closed, packet_max: None };
+        let authenticated = stack.authenticated(&proof);
+        stack.events.push_back(authenticated);
+        Ok(stack)
+    }
+
     fn new(transport: Transport, role: Role, config: ConnectionConfig, now: Timestamp) -> Self {
         let (phase, events) = (Phase::Exchange(role), VecDeque::new());
         Self { transport, phase, config, events, now, gate_closed: true, packet_max: None }

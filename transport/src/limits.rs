@@ -21,6 +21,8 @@ pub const PACKET_LENGTH_PREAUTH_MAX: u32 = 35_000;
 /// length field; AEAD and encrypt-then-MAC modes leave the length field out of that count, but
 /// no legal packet has fewer than a padding length, one byte of payload and four of padding.
 pub const PACKET_LENGTH_MIN: u32 = 5;
+/// The shortest packet that OpenSSH takes from a master or its client, its padding included.
+pub const BARE_PACKET_LENGTH_MIN: usize = 5;
 /// Smallest amount of padding, RFC 4253 section 6.
 pub const PADDING_BYTES_MIN: usize = 4;
 /// Largest payload after decompression: what one uncompressed packet could carry.

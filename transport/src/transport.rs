@@ -1,11 +1,13 @@
 //! The transport protocol as one object: bytes in, payloads and events out, bytes to send.
 
+mod facts;
 mod generic;
 mod host_keys;
+mod shared;
 mod tracing;
 
 use crate::admission::{self, Phase, Verdict};
-use crate::algorithms::{Algorithms, Negotiated};
+use crate::algorithms::Algorithms;
 use crate::compression::Inflater;
 use crate::disconnect::DisconnectReason;
 use crate::entropy::Entropy;
@@ -98,6 +100,8 @@ pub struct Transport {
     ext_infos: u32,
     host_bound: bool,
     server_sig_algs: Vec<String>,
+    /// There is no protection of our own, see [`Transport::shared`].
+    shared: bool,
     /// Compression agreed on for (sending, receiving); in force once authenticated.
     zlib: (bool, bool),
 }
@@ -113,28 +117,35 @@ impl Transport {
         entropy: Entropy,
         now: Timestamp,
     ) -> Result<Self> {
-        let mut exchanger = Exchanger::new(side, config.algorithms, config.host_keys);
-        exchanger.set_identification(side, config.identification.clone().into_bytes());
-        let mut send = SendHalf::new(side, entropy);
-        send.outbound.raw(format!("{}\r\n", config.identification).as_bytes());
-        let kexinit = exchanger.begin(&mut send.entropy)?;
-        send.send_now(&kexinit)?;
-        Ok(Self {
+        let identification = config.identification.clone();
+        let mut new = Self::start(side, config, entropy, now);
+        new.send.outbound.raw(format!("{identification}\r\n").as_bytes());
+        new.exchanger.set_identification(side, identification.into_bytes());
+        let kexinit = new.exchanger.begin(&mut new.send.entropy)?;
+        new.send.send_now(&kexinit)?;
+        new.events.push_back(TransportEvent::Note("SSH2_MSG_KEXINIT sent"));
+        Ok(new)
+    }
+
+    /// Before anything is said.
+    fn start(side: Side, config: TransportConfig, entropy: Entropy, now: Timestamp) -> Self {
+        Self {
             side,
             phase: Phase::InitialExchange,
             inbound: Inbound::new(),
-            send,
-            exchanger,
+            send: SendHalf::new(side, entropy),
+            exchanger: Exchanger::new(side, config.algorithms, config.host_keys),
             identification: Some(Identification::default()),
-            events: VecDeque::from([TransportEvent::Note("SSH2_MSG_KEXINIT sent")]),
+            events: VecDeque::new(),
             clock: RekeyClock::new(config.rekey, now),
             exchange_started: None,
             extensions: PeerExtensions::default(),
             ext_infos: 0,
             host_bound: false,
             server_sig_algs: config.server_sig_algs,
+            shared: false,
             zlib: (false, false),
-        })
+        }
     }
 
     /// Which end this is.
@@ -309,6 +320,9 @@ impl Transport {
             }
         }
         match number {
+            20 | 21 | 30..=49 if self.shared => {
+                Err(Error::Inappropriate { got: number, phase: "a shared connection" })
+            }
             20 | 21 | 30..=49 => self.exchange(range, now).map(|()| false),
             1..=4 | 7 | 192..=193 => self.generic(range, number).map(|()| false),
             _ => {
@@ -405,7 +419,7 @@ impl Transport {
     }
 
     fn rekey_if_due(&mut self, now: Timestamp) -> Result<()> {
-        if self.phase != Phase::Connection || !self.exchanger.idle() {
+        if self.phase != Phase::Connection || !self.exchanger.idle() || self.shared {
             return Ok(());
         }
         let used = self.clock.due_by_use(self.send.outbound.usage(), self.inbound.usage());
@@ -426,7 +440,7 @@ impl Transport {
         // Between our NEWKEYS and the peer's the old keys still count, and an exchange that is
         // going on cannot become due: waiting for one that nobody starts would be for ever.
         let idle = self.exchanger.idle();
-        self.send.rekey_due = used && idle && self.phase == Phase::Connection;
+        self.send.rekey_due = used && idle && self.phase == Phase::Connection && !self.shared;
     }
 
     /// The answer to [`TransportEvent::HostKey`].
@@ -465,7 +479,7 @@ impl Transport {
     /// When [`Transport::handle_deadline`] has something to do.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
-        if !self.later_exchange() || self.send.closing {
+        if !self.later_exchange() || self.send.closing || self.shared {
             return None;
         }
         let may = self.phase == Phase::Connection && self.exchanger.idle();
@@ -506,32 +520,8 @@ impl Transport {
         Ok(self.extensions.ping)
     }
 
-    /// The session identifier, once there is one.
-    #[must_use]
-    pub fn session_id(&self) -> Option<&[u8]> {
-        self.exchanger.session_id()
-    }
-
-    /// What the peer told in EXT_INFO.
-    #[must_use]
-    pub const fn peer_extensions(&self) -> &PeerExtensions {
-        &self.extensions
-    }
-
-    /// What the last exchange agreed on.
-    #[must_use]
-    pub fn negotiated(&self) -> Option<Negotiated> {
-        self.exchanger.negotiated()
-    }
-
-    /// K_S of the connection.
-    #[must_use]
-    pub fn host_key_blob(&self) -> Option<&[u8]> {
-        self.exchanger.host_key_blob()
-    }
-
     /// Sends SSH_MSG_DISCONNECT; nothing follows it. Where the peer has not identified itself,
-    /// nothing is sent: it may not speak the protocol.
+    /// nothing is sent: it may not speak the protocol. Who shares a connection only leaves.
     ///
     /// # Errors
     /// [`Error::LimitReached`] when not even this packet may be sealed any more.
@@ -541,7 +531,7 @@ impl Transport {
             let text = crate::transcript::hex(description.as_bytes());
             self.send.note_line("t disconnect", &format!("{} {text}", reason.code()));
         }
-        if self.identification.is_none() {
+        if self.identification.is_none() && !self.shared {
             let max = limits::DESCRIPTION_BYTES_MAX;
             let text = description.as_bytes();
             let text = text.get(..max).unwrap_or(text);

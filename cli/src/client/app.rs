@@ -214,7 +214,9 @@ impl Client {
             None => "via proxy".to_owned(),
         };
         let host = &self.settings.host_name;
-        log::verbose(format_args!("Authenticated to {host} ({way}) using \"{method}\"."));
+        if !self.plan.proxied {
+            log::verbose(format_args!("Authenticated to {host} ({way}) using \"{method}\"."));
+        }
         self.set_service();
         // The programs that come before the login have been started by now.
         crate::open_files::raise();

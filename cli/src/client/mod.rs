@@ -18,7 +18,7 @@ use crate::args::Arguments;
 use crate::background::{self, Background, Role, Started};
 use crate::config::algorithms::{Kind as List, all_key_algorithms};
 use crate::config::options::SessionType;
-use crate::config::sharing::ControlMaster;
+use crate::config::sharing::{ControlMaster, Sharing};
 use crate::config::{self, Facts, Settings};
 use crate::connect::{Connected, connect};
 use crate::exit::{Fatal, OWN_FAILURE, Result, os_words};
@@ -33,6 +33,7 @@ use app::Client;
 use rustix::process::Signal;
 use session::Plan;
 use shared::Shared;
+use std::os::unix::net::UnixStream;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,7 +78,8 @@ fn begin(arguments: Arguments) -> Result<Outcome> {
     let mut background = Background::take(keep_errors)?;
     let fork = arguments.options.fork_after_authentication == Some(true);
     let only_prints = arguments.print_config || arguments.plan.is_some();
-    let asks_only = only_prints || arguments.mux_command.is_some();
+    let proxied = arguments.mux_command == Some(mux::Command::Proxy);
+    let asks_only = only_prints || arguments.mux_command.is_some() && !proxied;
     if background.is_none() && fork && !asks_only {
         return background::start(Role::Background).map(|it| Outcome::Status(it.status()));
     }
@@ -88,9 +90,13 @@ fn begin(arguments: Arguments) -> Result<Outcome> {
     if background.is_none() && settings.fork_after_authentication {
         return background::start(Role::Background).map(|it| Outcome::Status(it.status()));
     }
+    let mut way = Way::Route(route);
     if Role::ours() == Some(Role::Master) {
         settings.forwards.stdio = None;
         plan = plan.for_others();
+    } else if proxied {
+        way = Way::Master(through_master(&mut settings)?);
+        plan = plan.of_shared();
     } else {
         // The packets of a shared connection are its master's: what is traced has its own.
         let attached = match trace.wanted() {
@@ -107,7 +113,25 @@ fn begin(arguments: Arguments) -> Result<Outcome> {
         }
     }
     let recorder = Recorder::open(&trace, Side::Client)?;
-    start(settings, plan, route, background, recorder)
+    start(settings, plan, way, background, recorder)
+}
+
+/// `-O proxy`: a master carries our messages. There are no keys of ours to change, and no
+/// connection of ours to share or to keep alive; and no master passes on what a server answers
+/// about its listening sides.
+fn through_master(settings: &mut Settings) -> Result<UnixStream> {
+    let master = mux::client::proxy(settings)?;
+    settings.sharing = Sharing::default();
+    settings.server_alive_interval = None;
+    if !settings.forwards.remote.is_empty() {
+        let words = "-R does nothing with -O proxy: ask the master for it, with -O forward";
+        if settings.forwards.exit_on_failure {
+            return Err(Fatal::new(words));
+        }
+        log::error(words);
+        settings.forwards.remote.clear();
+    }
+    Ok(master)
 }
 
 /// Whether something has the name of our control socket: then nobody can share a connection.
@@ -208,10 +232,7 @@ fn prepare(arguments: Arguments) -> Result<Prepared> {
         return Err(Fatal::new(format!("Refusing connection: {words}")));
     }
     config::report_missing(&options)?;
-    if arguments.mux_command == Some(mux::Command::Proxy) {
-        return Err(Fatal::new("-O proxy is not supported yet"));
-    }
-    if let Some(command) = arguments.mux_command {
+    if let Some(command) = arguments.mux_command.filter(|it| *it != mux::Command::Proxy) {
         return mux::client::command(&settings, command).map(Prepared::Ended);
     }
     let route = Route::new(&settings, arguments.config_file.as_deref(), arguments.verbosity)?;
@@ -224,6 +245,14 @@ fn prepare(arguments: Arguments) -> Result<Prepared> {
     plan.any_family = arguments.any_family || settings.strict_openssh;
     plan.port_file.clone_from(&arguments.port_file);
     Ok(Prepared::Run(Box::new((settings, plan, route))))
+}
+
+/// How the server is reached.
+enum Way {
+    /// By a connection of our own.
+    Route(Route),
+    /// Through a master, which carries the messages of RFC 4254 (`-O proxy`).
+    Master(UnixStream),
 }
 
 /// What everything runs on: one thread, and others for what blocks.
@@ -244,7 +273,7 @@ fn printed(text: impl std::fmt::Display) -> Result<Prepared> {
 fn start(
     settings: Settings,
     plan: Plan,
-    route: Route,
+    way: Way,
     background: Option<Background>,
     recorder: Option<Recorder>,
 ) -> Result<Outcome> {
@@ -253,8 +282,7 @@ fn start(
     let has_program = plan.program.is_some();
     let outcome = runtime.block_on(async {
         let mut signals = Endings::listen()?;
-        let mut run =
-            pin!(log_in(settings, plan, route, background, recorder, Arc::clone(&shared)));
+        let mut run = pin!(log_in(settings, plan, way, background, recorder, Arc::clone(&shared)));
         loop {
             tokio::select! {
                 status = &mut run => return status.map(Outcome::Status),
@@ -299,20 +327,27 @@ fn signalled(number: i32, shared: &Shared, has_program: bool) -> Option<Outcome>
 async fn log_in(
     settings: Settings,
     plan: Plan,
-    route: Route,
+    way: Way,
     background: Option<Background>,
     recorder: Option<Recorder>,
     shared: Arc<Shared>,
 ) -> Result<u8> {
     let settings = Arc::new(settings);
-    let connected = connect(&settings, &route).await?;
+    let (connected, direct) = match way {
+        Way::Route(route) => (connect(&settings, &route).await?, route == Route::Direct),
+        Way::Master(stream) => (Connected::through(stream)?, false),
+    };
     let Connected { stream, address, time_left, proxy, service } = connected;
-    let learnt_at = if route == Route::Direct { address } else { None };
-    let known = Arc::clone(&settings);
+    let learnt_at = if direct { address } else { None };
+    let (known, proxied) = (Arc::clone(&settings), plan.proxied);
     // Its files may be pipes that nobody writes to: a signal must end the wait for them.
     let prepared = tokio::task::spawn_blocking(move || {
         let check = HostKeyCheck::new(Arc::clone(&known), learnt_at)?;
-        Ok((stack(&known, &check)?, check))
+        let stack = match proxied {
+            true => shared_stack(known.user.clone())?,
+            false => stack(&known, &check)?,
+        };
+        Ok((stack, check))
     });
     let (mut stack, check) =
         prepared.await.map_err(|error| Fatal::new(format!("known hosts: {error}")))??;
@@ -377,15 +412,26 @@ fn stack(settings: &Settings, check: &HostKeyCheck) -> Result<Stack> {
     };
     let connection = ConnectionConfig { host_keys: true, ..ConnectionConfig::default() };
     let config = ClientConfig { transport, user: settings.user.clone(), connection };
-    let mut seed = [0; SEED_BYTES];
-    getrandom::fill(&mut seed)
-        .map_err(|error| Fatal::new(format!("no entropy from the operating system: {error}")))?;
-    let mut stack = Stack::client(config, Entropy::from_seed(&seed), Timestamp::default())
+    let mut stack = Stack::client(config, entropy()?, Timestamp::default())
         .map_err(|error| Fatal::new(error.to_string()))?;
     if settings.host_bound {
         stack.allow_host_bound();
     }
     Ok(stack)
+}
+
+/// What is left where a master has exchanged keys and logged in.
+fn shared_stack(user: String) -> Result<Stack> {
+    let config = ConnectionConfig::default();
+    Stack::shared(Side::Client, user, config, entropy()?, Timestamp::default())
+        .map_err(|error| Fatal::new(error.to_string()))
+}
+
+fn entropy() -> Result<Entropy> {
+    let mut seed = [0; SEED_BYTES];
+    getrandom::fill(&mut seed)
+        .map_err(|error| Fatal::new(format!("no entropy from the operating system: {error}")))?;
+    Ok(Entropy::from_seed(&seed))
 }
 
 fn waits(settings: &Settings, time_left: Option<Duration>) -> Waits {

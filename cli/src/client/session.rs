@@ -65,6 +65,8 @@ pub struct Plan {
     pub port_file: Option<std::path::PathBuf>,
     /// There is no session of our own: the connection is for others to share.
     pub master: bool,
+    /// A master carries our messages: the connection is not ours.
+    pub proxied: bool,
 }
 
 impl Plan {
@@ -80,6 +82,12 @@ impl Plan {
     #[must_use]
     pub fn for_others(self) -> Self {
         Self { program: None, tty: false, stdin: false, escape: None, master: true, ..self }
+    }
+
+    /// The same within the connection of a master that carries our messages.
+    #[must_use]
+    pub fn of_shared(self) -> Self {
+        Self { proxied: true, ..self }
     }
 
     fn decide(settings: &Settings, command: Option<Vec<u8>>, terminal: bool) -> Result<Self> {
@@ -129,6 +137,7 @@ impl Plan {
             any_family: false,
             port_file: None,
             master: false,
+            proxied: false,
         })
     }
 }

@@ -26,6 +26,9 @@ pub struct Policy {
     pub agent: bool,
     /// How X11 is forwarded, where it may be (`X11Forwarding`).
     pub x11: Option<X11Policy>,
+    /// The application decides on every channel that the peer opens, and joins it to something:
+    /// no connection is made here.
+    pub relay: bool,
 }
 
 /// `GatewayPorts` of a server.

@@ -3,6 +3,7 @@
 mod forwards;
 mod hostile;
 mod lifetime;
+mod proxy;
 mod sessions;
 
 use crate::support::lacks_openssh;

@@ -32,6 +32,8 @@ pub struct Inbound {
     packets_this_key: u64,
     bytes_this_key: u64,
     inflater: Option<Inflater>,
+    /// Packets without padding and without keys, see [`Inbound::bare`].
+    bare: bool,
     inflated: Vec<u8>,
     /// Where packets are kept as they came, for a tracer.
     pub(crate) tap: Option<Box<Tap>>,
@@ -51,9 +53,16 @@ impl Inbound {
             packets_this_key: 0,
             bytes_this_key: 0,
             inflater: None,
+            bare: false,
             inflated: Vec::new(),
             tap: None,
         }
+    }
+
+    /// Packets of OpenSSH's `PROTOCOL.mux`: nothing need be padded, and there are no keys to wear
+    /// out.
+    pub const fn bare(&mut self) {
+        self.bare = true;
     }
 
     /// At least `want` bytes to read the socket into. What is unread moves to the front only
@@ -152,7 +161,8 @@ impl Inbound {
         let start = self.start.saturating_add(5);
         let payload_end = end.saturating_sub(padding);
         // "There MUST be at least four bytes of padding." RFC 4253 section 6
-        if padding < limits::PADDING_BYTES_MIN || payload_end <= start {
+        let short = padding < limits::PADDING_BYTES_MIN && !self.bare;
+        if short || payload_end <= start {
             return Err(Error::Padding);
         }
         if let Some(tap) = &mut self.tap {
@@ -183,8 +193,10 @@ impl Inbound {
         let length = self.opener.open_length(self.sequence, head);
         let aligned = if self.opener.length_is_aligned() { length.wrapping_add(4) } else { length };
         let block = u32::try_from(self.opener.block_len()).unwrap_or(8).max(8);
-        let in_range = (limits::PACKET_LENGTH_MIN..=self.length_max).contains(&length);
-        if !in_range || aligned.checked_rem(block) != Some(0) {
+        // A bare packet has a padding length and a message number at least.
+        let min = if self.bare { 2 } else { limits::PACKET_LENGTH_MIN };
+        let in_range = (min..=self.length_max).contains(&length);
+        if !in_range || !self.bare && aligned.checked_rem(block) != Some(0) {
             return Err(Error::PacketLength(length));
         }
         self.length = Some(length);
@@ -195,7 +207,7 @@ impl Inbound {
         self.sequence = self.sequence.wrapping_add(1);
         self.packets_this_key = self.packets_this_key.saturating_add(1);
         self.bytes_this_key = self.bytes_this_key.saturating_add(u64::from(length));
-        if self.packets_this_key > limits::PACKETS_PER_KEY_MAX {
+        if self.packets_this_key > limits::PACKETS_PER_KEY_MAX && !self.bare {
             return Err(Error::LimitReached("packets received under one set of keys"));
         }
         Ok(())

@@ -24,6 +24,8 @@ pub struct Outbound {
     packets_this_key: u64,
     bytes_this_key: u64,
     deflater: Option<Deflater>,
+    /// Packets without padding and without keys, see [`Outbound::bare`].
+    bare: bool,
     /// Payload before, and after, compression; empty as long as there is none.
     plain: Vec<u8>,
     packed: Vec<u8>,
@@ -43,10 +45,17 @@ impl Outbound {
             packets_this_key: 0,
             bytes_this_key: 0,
             deflater: None,
+            bare: false,
             plain: Vec::new(),
             packed: Vec::new(),
             last: (0, 0),
         }
+    }
+
+    /// Packets of OpenSSH's `PROTOCOL.mux`: hardly anything is padded, and there are no keys to
+    /// wear out.
+    pub const fn bare(&mut self) {
+        self.bare = true;
     }
 
     /// Sealed bytes that wait for the socket.
@@ -150,7 +159,11 @@ impl Outbound {
     }
 
     fn seal(&mut self, payload_len: usize, entropy: &mut Entropy) -> Result<()> {
-        let padding = padding_len(&*self.sealer, payload_len);
+        let padding = match self.bare {
+            // OpenSSH takes no packet that is shorter than a number and a channel.
+            true => limits::BARE_PACKET_LENGTH_MIN.saturating_sub(payload_len.saturating_add(1)),
+            false => padding_len(&*self.sealer, payload_len),
+        };
         let body = payload_len.saturating_add(padding).saturating_add(1);
         let end = self.end.saturating_add(4).saturating_add(body);
         let with_tag = end.saturating_add(self.sealer.tag_len());
@@ -174,7 +187,7 @@ impl Outbound {
         self.sequence = self.sequence.wrapping_add(1);
         self.packets_this_key = self.packets_this_key.saturating_add(1);
         self.bytes_this_key = self.bytes_this_key.saturating_add(u64::from(length));
-        if self.packets_this_key > limits::PACKETS_PER_KEY_MAX {
+        if self.packets_this_key > limits::PACKETS_PER_KEY_MAX && !self.bare {
             return Err(Error::LimitReached("packets sent under one set of keys"));
         }
         Ok(())

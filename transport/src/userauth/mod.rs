@@ -46,6 +46,11 @@ impl UserAuthenticated {
         Self { user, keys }
     }
 
+    /// A master that shares its connection has received SUCCESS, and lets us use it.
+    pub(crate) const fn shared(user: String) -> Self {
+        Self { user, keys: Vec::new() }
+    }
+
     /// The name that was authenticated.
     #[must_use]
     pub fn user(&self) -> &str {

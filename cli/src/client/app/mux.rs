@@ -3,6 +3,7 @@
 
 mod escapes;
 mod forwards;
+mod relayed;
 mod sessions;
 
 use super::Client;
@@ -11,7 +12,7 @@ use crate::config::sharing::ControlPersist;
 use crate::limits::MUX_JOBS_MAX;
 use crate::log;
 use crate::mux::master::listener::{Listening, Peers, Unshared, clients};
-use crate::mux::master::{Done, Job};
+use crate::mux::master::{Done, Job, Up};
 use sessions::Session;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,6 +35,8 @@ pub(super) struct Mux {
     clients: Option<Arc<Semaphore>>,
     /// Bounded like the clients: each has one at most.
     pub(super) sessions: BTreeMap<ChannelKey, Session>,
+    /// Channels of clients that speak RFC 4254; bounded by the connection layer's table.
+    pub(super) relayed: BTreeMap<ChannelKey, mpsc::Sender<Up>>,
     /// Sessions that wait until the display is known.
     wait_for_display: Vec<ChannelKey>,
     /// Clients that wait for a forward to stand; bounded like the clients.
@@ -63,7 +66,7 @@ impl Mux {
             // One permit waits with the listener.
             clients.available_permits() + usize::from(self.listening.is_some()) >= limit
         });
-        nobody && self.sessions.is_empty()
+        nobody && self.sessions.is_empty() && self.relayed.is_empty()
     }
 }
 
@@ -126,6 +129,9 @@ impl Client {
             }
             Job::Stdio { target, descriptors, told } => {
                 self.open_mux_stdio(&target, &descriptors, told, control);
+            }
+            Job::Channel { kind, endpoints, told } => {
+                self.open_relayed(kind, endpoints, told, control);
             }
             Job::OpenForward(forward, reply) => self.open_mux_forward(forward, reply, control),
             Job::CloseForward(forward, reply) => self.close_mux_forward(&forward, reply, control),

@@ -133,7 +133,7 @@ impl Client {
             // It goes on from here when the display's cookie is known.
             return;
         }
-        if !self.is_shared() {
+        if !self.is_shared() && !self.plan.proxied {
             // Whoever takes over this connection later can open nothing more.
             let _ = control.global_request(GlobalRequest::NoMoreSessions, false);
         }

@@ -2,16 +2,19 @@
 //!
 //! [`listener`] makes the socket and takes clients; one task for each client ([`peer`]) reads and
 //! writes its socket. What needs the connection is a [`Job`] for the connection's task, which
-//! answers through the job. So a client that is slow, dead or hostile holds up nobody but itself.
+//! answers through the job; [`relay`] serves those who speak RFC 4254 on it. So a client that is
+//! slow, dead or hostile holds up nobody but itself.
 
 pub mod listener;
 pub mod peer;
+pub mod relay;
 
 use super::messages::NewSession;
 use std::os::fd::OwnedFd;
 use tokio::sync::{mpsc, oneshot};
+use tssh_connection::{ChannelKey, ChannelRequest, OpenKind};
 use tssh_forward::core::address::Target;
-use tssh_forward::driver::Forward;
+use tssh_forward::driver::{Endpoints, Forward};
 
 /// Messages about one session that wait for its client's socket: each kind comes once.
 pub const TOLD_MAX: usize = 4;
@@ -37,6 +40,15 @@ pub enum Job {
         /// As in a session.
         told: mpsc::Sender<Told>,
     },
+    /// A channel of a client that speaks RFC 4254 on its socket.
+    Channel {
+        /// What it leads to.
+        kind: OpenKind,
+        /// What it is joined to.
+        endpoints: Endpoints,
+        /// As in a session.
+        told: mpsc::Sender<Up>,
+    },
     /// A forward.
     OpenForward(Forward, oneshot::Sender<Done>),
     /// The end of one.
@@ -60,6 +72,19 @@ pub enum Told {
     TtyAllocFail,
     /// Its command has ended with this status.
     Exit(u32),
+}
+
+/// What the server says about a channel of a client that speaks RFC 4254.
+#[derive(Debug)]
+pub enum Up {
+    /// It is open, and has this key in our connection.
+    Opened(ChannelKey),
+    /// It is not, for this reason of RFC 4254 section 5.1.
+    Refused(u32, String),
+    /// A request about it.
+    Request(ChannelRequest),
+    /// The reply to the oldest request of the client's that waits for one.
+    Reply(bool),
 }
 
 /// What became of another job.

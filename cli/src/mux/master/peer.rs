@@ -1,7 +1,7 @@
 //! One client of the control socket, from its hello to its end.
 
 use super::listener::Peers;
-use super::{Done, Job, TOLD_MAX, Told};
+use super::{Done, Job, TOLD_MAX, Told, relay};
 use crate::limits::MUX_CLIENT_WAIT;
 use crate::log;
 use crate::mux::forward::{ForwardSpec, target};
@@ -18,6 +18,8 @@ use tssh_forward::driver::Forward;
 /// The subject of a reminder that jobs wait.
 pub const JOBS: u32 = 0x6d;
 
+/// ssh's question to a master's user.
+const SHARE: &str = "Allow shared connection to {}? ";
 /// What ssh answers a user's no with.
 const DENIED: &str = "Permission denied";
 
@@ -37,6 +39,13 @@ struct Session {
     name: Option<u32>,
 }
 
+/// What comes behind the messages.
+enum After {
+    Nothing,
+    /// Those of RFC 4254.
+    Proxy,
+}
+
 /// What happens next.
 enum Next {
     Message(Result<Vec<u8>, SocketFault>),
@@ -52,19 +61,25 @@ impl Peer {
 
     /// Serves it to its end.
     pub async fn serve(mut self, permit: OwnedSemaphorePermit) {
-        if let Err(fault) = self.talk().await {
+        let talked = self.talk().await;
+        let Self { wire, peers, session } = self;
+        // A session that nobody listens to any more ends.
+        drop(session);
+        match talked {
+            Ok(After::Nothing) => drop(wire),
+            Ok(After::Proxy) => relay::serve(wire.into_stream(), &peers).await,
             // A client that leaves has said all it wants to.
-            if !matches!(fault, SocketFault::Closed) {
+            Err(SocketFault::Closed) => drop(wire),
+            Err(fault) => {
+                drop(wire);
                 log::error(format_args!("multiplexing client: {fault}"));
             }
         }
-        let Self { wire, peers, session } = self;
-        // A session that nobody listens to any more ends.
-        drop((session, wire, permit));
+        drop(permit);
         let _ = send(&peers, Job::Gone).await;
     }
 
-    async fn talk(&mut self) -> Result<(), SocketFault> {
+    async fn talk(&mut self) -> Result<After, SocketFault> {
         self.say(&MasterMessage::Hello).await?;
         let hello = in_time(self.wire.receive()).await?;
         if ClientMessage::decode(&hello)? != ClientMessage::Hello {
@@ -84,10 +99,17 @@ impl Peer {
                     else {
                         return Err(std::io::Error::other("HELLO received twice").into());
                     };
+                    if request == Request::Proxy && self.session.is_none() {
+                        if self.may_have_session(id, SHARE).await? {
+                            self.say(&MasterMessage::Proxy(id)).await?;
+                            return Ok(After::Proxy);
+                        }
+                        continue;
+                    }
                     self.request(id, request).await?;
                 }
                 // The channel is closed, and everything has been written.
-                Next::Told(None) => return Ok(()),
+                Next::Told(None) => return Ok(After::Nothing),
                 Next::Told(Some(told)) => self.told(told).await?,
             }
         }
@@ -152,7 +174,7 @@ impl Peer {
     async fn new_session(&mut self, id: u32, request: Box<NewSession>) -> Result<(), SocketFault> {
         let descriptors =
             [self.descriptor().await?, self.descriptor().await?, self.descriptor().await?];
-        if !self.may_have_session(id, "Allow shared connection to {}? ").await? {
+        if !self.may_have_session(id, SHARE).await? {
             return Ok(());
         }
         let (told, hears) = mpsc::channel(TOLD_MAX);
@@ -246,7 +268,7 @@ impl Peer {
 }
 
 /// Gives a job to the connection's task.
-async fn send(peers: &Peers, job: Job) -> Result<(), SocketFault> {
+pub(super) async fn send(peers: &Peers, job: Job) -> Result<(), SocketFault> {
     peers.jobs.send(job).await.map_err(|_| SocketFault::Closed)?;
     let reminded = peers.handle.call(|control| control.remind(JOBS)).await;
     reminded.map_err(|_| SocketFault::Closed)

@@ -246,6 +246,7 @@ impl Settings {
             stream_local_bind: self.stream_local_bind,
             agent: self.allow_agent_forwarding,
             x11: self.x11_forwarding.then_some(x11),
+            relay: false,
         }
     }
 

@@ -38,6 +38,12 @@ impl Carrier {
                 let event = ChannelEvent::OpenRequest { channel, kind };
                 self.events.push_back(AppEvent::Protocol(Event::Channel(event)));
             }
+            OpenKind::DirectTcpip { .. } | OpenKind::DirectStreamlocal { .. }
+                if self.policy.relay =>
+            {
+                let event = ChannelEvent::OpenRequest { channel, kind };
+                self.events.push_back(AppEvent::Protocol(Event::Channel(event)));
+            }
             OpenKind::DirectTcpip { host, port, originator_address, originator_port } => {
                 let originator = Some((told(&originator_address), originator_port));
                 // "The receiving side must decide whether to allow the forwarding." RFC 4254

@@ -15,7 +15,7 @@ const SESSION: [u8; 48] = [
 ];
 
 impl Shared {
-    fn raw(&self) -> UnixStream {
+    pub fn raw(&self) -> UnixStream {
         let stream = UnixStream::connect(&self.socket).expect("the control socket");
         stream.set_read_timeout(Some(PATIENCE)).expect("a limit for reads");
         stream

@@ -158,7 +158,9 @@ impl Client {
             | ChannelEvent::RequestReply { channel, .. } => *channel,
             _ => return false,
         };
-        let Some(session) = self.mux.sessions.get_mut(&channel) else { return false };
+        let Some(session) = self.mux.sessions.get_mut(&channel) else {
+            return self.relayed_channel(channel, event, control);
+        };
         match event {
             ChannelEvent::Opened { .. } => self.mux_session_opened(channel, control),
             ChannelEvent::OpenFailed { description, .. } => {
@@ -218,6 +220,9 @@ impl Client {
         channel: ChannelKey,
         control: &mut Control<'_>,
     ) -> bool {
+        if self.relayed_closed(channel, control) {
+            return true;
+        }
         let was_one = self.mux.sessions.remove(&channel).is_some();
         if was_one {
             self.shared.state().connections.remove(&channel);
