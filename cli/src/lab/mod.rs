@@ -31,7 +31,7 @@ mod x11_cookie;
 
 use crate::exit::{Fatal, OWN_FAILURE, Result, os_words};
 use crate::log;
-use crate::plan::{Style, wrapped};
+use crate::plan::{Style, has_colours, painted, wrapped};
 use claims::Claim;
 use stage::Stage;
 use std::io;
@@ -75,7 +75,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// A lesson that there is not.
 pub fn run(name: &str, more: Vec<String>) -> Result<u8> {
     let style = Style::of_environment();
-    let mut board = Blackboard { style, wire: String::new(), more };
+    let mut board = Blackboard { style, colours: has_colours(), wire: String::new(), more };
     if name == "list" {
         board.list();
         return Ok(0);
@@ -93,6 +93,7 @@ pub fn run(name: &str, more: Vec<String>) -> Result<u8> {
 /// Where lessons are written.
 struct Blackboard {
     style: Style,
+    colours: bool,
     /// Packets to be shown.
     wire: String,
     /// Words for the first command line.
@@ -102,7 +103,8 @@ struct Blackboard {
 impl Blackboard {
     fn write(&self, text: &str) {
         // A reader that has gone does not stop the lesson.
-        let _ = log::out(self.style.drawn(text));
+        let text = self.style.drawn(text);
+        let _ = log::out(if self.colours { painted(&text) } else { text });
     }
 
     /// A sentence or more.

@@ -9,7 +9,7 @@ mod picture;
 mod tests;
 mod words;
 
-pub use picture::{Style, wrapped};
+pub use picture::{Style, has_colours, painted, wrapped};
 
 use crate::account::Account;
 use crate::args::{Invocation, parse};
@@ -67,7 +67,10 @@ pub fn show(settings: &Settings, options: &Options, form: Form) -> String {
     let display = std::env::var("DISPLAY").ok().filter(|name| !name.is_empty());
     let plan = Plan::new(settings, options, display.as_deref(), lowest_port());
     match form {
-        Form::Text => words::text(&plan, Style::of_environment(), &holder::of_port),
+        Form::Text => {
+            let text = words::text(&plan, Style::of_environment(), &holder::of_port);
+            if has_colours() { painted(&text) } else { text }
+        }
         Form::Json => json::text(&plan),
     }
 }

@@ -54,6 +54,35 @@ impl Style {
     }
 }
 
+/// Whether standard output is a terminal that shows colours, and its user wants them.
+#[must_use]
+pub fn has_colours() -> bool {
+    use std::io::IsTerminal as _;
+    let set = |name| std::env::var(name).is_ok_and(|value| !value.is_empty());
+    let dumb = std::env::var("TERM").is_ok_and(|name| name == "dumb");
+    std::io::stdout().is_terminal() && !dumb && !set("NO_COLOR")
+}
+
+/// What must not be overlooked, in colours. They only repeat what the words say.
+#[must_use]
+pub fn painted(text: &str) -> String {
+    const GREEN: &str = "32";
+    const RED: &str = "31";
+    const YELLOW: &str = "33";
+    let mut text = text.to_owned();
+    for (words, colour) in [
+        ("ENCRYPTED by SSH", GREEN),
+        ("NOT PROTECTED", RED),
+        ("EVERYBODY", RED),
+        ("  ✓ ", GREEN),
+        ("  ✗ ", RED),
+        ("\n !  ", YELLOW),
+    ] {
+        text = text.replace(words, &format!("\u{1b}[1;{colour}m{words}\u{1b}[0m"));
+    }
+    text
+}
+
 /// Words in lines that begin with `first` and go on under its end, within [`COLUMNS`]. A word that
 /// is longer than a line is cut.
 #[must_use]
@@ -101,6 +130,18 @@ mod tests {
         let long = wrapped("a ", &"x".repeat(200));
         assert_eq!(long.lines().count(), 3);
         assert_eq!(long.matches('x').count(), 200);
+    }
+
+    #[test]
+    fn colours_change_no_word() {
+        let text = "\n !  NOT PROTECTED\n  ✓ ENCRYPTED by SSH\n";
+        let mut plain = painted(text);
+        assert_eq!(plain.matches("\u{1b}[0m").count(), 4);
+        for colour in ["32", "31", "33"] {
+            plain = plain.replace(&format!("\u{1b}[1;{colour}m"), "");
+        }
+        assert_eq!(plain.replace("\u{1b}[0m", ""), text);
+        assert_eq!(painted("nothing"), "nothing");
     }
 
     #[test]
