@@ -112,6 +112,37 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Where the rule stands that ends the connection, as `4253#6.4`; empty where no RFC has one.
+    #[must_use]
+    pub const fn section(&self) -> &'static str {
+        match self {
+            Self::PeerIncompatible { .. } => "4253#7.1",
+            // Before an exchange is over, and below the numbers of authentication, the rule is
+            // that of key exchange.
+            Self::Inappropriate { got: 0..=49, .. } => "4253#7.1",
+            Self::Inappropriate { .. } => "4252#6",
+            Self::Decode { .. } => "4251#5",
+            Self::Identification(_) => "4253#4.2",
+            Self::PacketLength(_) => "4253#6.1",
+            Self::Padding => "4253#6",
+            Self::MacIncorrect => "4253#6.4",
+            Self::KeyExchange(_) => "4253#8",
+            Self::HostKeyRefused => "4251#4.1",
+            Self::Compression(_) => "4253#6.2",
+            Self::AuthenticationFailed { .. } => "4252#5.1",
+            Self::TooManyAuthenticationFailures => "4252#4",
+            Self::ServiceNotAvailable(_) => "4253#10",
+            Self::Disconnected { .. } => "4253#11.1",
+            Self::PeerMisbehaved(_)
+            | Self::LimitReached(_)
+            | Self::TimedOut(_)
+            | Self::ConnectionClosed
+            | Self::Internal(_) => "",
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

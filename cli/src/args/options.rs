@@ -238,6 +238,8 @@ pub static LONG: &[Long] = &[
     traces("trace-convert", "file --to format", "a jsonl trace in another format"),
     traces("trace-scrub", "file", "a jsonl trace without its secrets"),
     traces("run-coverage", "file", "which RFC requirements a jsonl trace shows at work"),
+    traces("record", "file", "write down all that it takes to run the session again"),
+    traces("replay", "file [--stop-at packet | --flip packet:byte[:bit]]", "run it again, offline"),
     traces("trace-check-shareable", "file", "status 0 if a trace holds no secrets, 1 if it does"),
 ];
 

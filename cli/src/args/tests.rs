@@ -209,6 +209,13 @@ fn traces_are_asked_for_on_the_command_line_alone() {
     let scrub = tool(&["--trace-scrub=f", "--trace-redact=names"]);
     assert_eq!(scrub, Tool::Scrub("f".into(), true));
     assert_eq!(tool(&["--trace-check-shareable", "f"]), Tool::Check("f".into()));
+    let Tool::Replay(replay) = tool(&["--replay", "f", "--stop-at", "7", "--trace=text", "g"])
+    else {
+        panic!("no replay");
+    };
+    assert_eq!((replay.stop_at, replay.trace.files.len()), (Some(7), 1));
+    assert!(refused(&["--replay", "f", "--record", "g"]).contains("takes no --record"));
+    assert_eq!(connect(&["--record", "f", "h"]).trace.record, Some("f".into()));
     assert!(refused(&["--trace-convert", "f"]).contains("the format is missing"));
     assert!(refused(&["--trace", "xml", "f", "h"]).contains("text, jsonl, pcapng"));
     assert!(refused(&["--trace-scrub", "f", "h"]).contains("takes no h"));

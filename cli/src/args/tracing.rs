@@ -1,13 +1,14 @@
 //! The long options that do something with a trace: what follows the file belongs to them.
 
 use crate::exit::{Fatal, Result};
+use crate::trace::replay::Replay;
 use crate::trace::tool::Tool;
 use crate::trace::{Format, TraceOptions};
 use std::path::PathBuf;
 
 /// Whether a long option is one of these.
 pub(super) fn is_tool(name: &str) -> bool {
-    ["trace-convert", "trace-scrub", "trace-check-shareable"].contains(&name)
+    ["trace-convert", "trace-scrub", "trace-check-shareable", "replay"].contains(&name)
 }
 
 /// Reads what follows the file.
@@ -21,6 +22,7 @@ pub(super) fn tool(
     let path =
         path.ok_or_else(|| Fatal::usage(format!("option requires an argument -- --{name}")))?;
     let mut format = None;
+    let mut replay = Replay::of(path.clone());
     let mut words = rest.iter();
     while let Some(word) = words.next() {
         let long = word.strip_prefix("--").unwrap_or_default();
@@ -33,7 +35,10 @@ pub(super) fn tool(
             format = Some(Format::named("--to", value.unwrap_or_default())?);
             continue;
         }
-        if !trace.take(option, attached, &mut || words.next().cloned())? {
+        if name == "replay" && replay.take(option, attached, &mut || words.next().cloned())? {
+            continue;
+        }
+        if option == "record" || !trace.take(option, attached, &mut || words.next().cloned())? {
             return Err(Fatal::usage(format!("--{name} takes no {word}")));
         }
     }
@@ -44,6 +49,7 @@ pub(super) fn tool(
             })?;
             Tool::Convert(path, format, trace.secrets)
         }
+        "replay" => Tool::Replay(Box::new(Replay { trace: trace.clone(), ..replay })),
         "trace-scrub" => Tool::Scrub(path, trace.names),
         _ => Tool::Check(path),
     })

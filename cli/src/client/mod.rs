@@ -27,7 +27,7 @@ use crate::limits::THREAD_KEEP_ALIVE;
 use crate::mux::client::Attached;
 use crate::proxy::Route;
 use crate::signals::{self, Endings};
-use crate::trace::Recorder;
+use crate::trace::{Recorder, Recording};
 use crate::{cpu, log, mux, stdio, terminal};
 use app::Client;
 use rustix::process::Signal;
@@ -38,6 +38,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
+use tssh_connection::transcript;
 use tssh_connection::{ClientConfig, ConnectionConfig, Stack};
 use tssh_forward::core::idle::ChannelTimeouts;
 use tssh_forward::driver::{DriverOptions, Keepalive, Waits, run};
@@ -45,6 +46,7 @@ use tssh_transport::algorithms::{Algorithms, COMPRESSION_ON};
 use tssh_transport::entropy::{Entropy, SEED_BYTES};
 use tssh_transport::kex::rekey::RekeyLimits;
 use tssh_transport::{Side, Timestamp, TransportConfig};
+use zeroize::Zeroizing;
 
 /// Runs the client and yields its exit status: the remote command's, or 255.
 #[must_use]
@@ -340,21 +342,27 @@ async fn log_in(
     let Connected { stream, address, time_left, proxy, service } = connected;
     let learnt_at = if direct { address } else { None };
     let (known, proxied) = (Arc::clone(&settings), plan.proxied);
+    let record = recorder.as_ref().filter(|recorder| recorder.records()).map(|recorder| {
+        transcript::Settings { host_bound: settings.host_bound, packet_max: recorder.cap() }
+    });
+    if proxied && record.is_some() {
+        return Err(Fatal::usage("--record: the keys of a shared connection are its master's"));
+    }
     // Its files may be pipes that nobody writes to: a signal must end the wait for them.
     let prepared = tokio::task::spawn_blocking(move || {
         let check = HostKeyCheck::new(Arc::clone(&known), learnt_at)?;
         let stack = match proxied {
-            true => shared_stack(known.user.clone())?,
-            false => stack(&known, &check)?,
+            true => (shared_stack(known.user.clone())?, None),
+            false => stack(&known, &check, record.as_ref())?,
         };
         Ok((stack, check))
     });
-    let (mut stack, check) =
+    let ((mut stack, header), check) =
         prepared.await.map_err(|error| Fatal::new(format!("known hosts: {error}")))??;
     let traced = match recorder {
         Some(recorder) => {
             let peer = format!("{}@{}:{}", settings.user, settings.host_name, settings.port);
-            Some(recorder.attach(&mut stack, &peer)?)
+            Some(recorder.attach(&mut stack, &peer, header)?)
         }
         None => None,
     };
@@ -377,7 +385,13 @@ async fn log_in(
     Ok(ending::status(&settings, &shared, address, ended))
 }
 
-fn stack(settings: &Settings, check: &HostKeyCheck) -> Result<Stack> {
+/// The connection's state, and the header of its recording where there is to be one. The seed is
+/// the operating system's, whatever is asked for.
+fn stack(
+    settings: &Settings,
+    check: &HostKeyCheck,
+    record: Option<&transcript::Settings>,
+) -> Result<(Stack, Option<Zeroizing<String>>)> {
     let mut algorithms = Algorithms::default_for(Side::Client, cpu::has_aes());
     algorithms.host_key = match &settings.host_key_algorithms {
         Some(list) => list.clone(),
@@ -412,26 +426,30 @@ fn stack(settings: &Settings, check: &HostKeyCheck) -> Result<Stack> {
     };
     let connection = ConnectionConfig { host_keys: true, ..ConnectionConfig::default() };
     let config = ClientConfig { transport, user: settings.user.clone(), connection };
-    let mut stack = Stack::client(config, entropy()?, Timestamp::default())
+    let seed = seed()?;
+    let header = record.map(|own| Recording::header(&config, &seed, own));
+    let mut stack = Stack::client(config, Entropy::from_seed(&seed), Timestamp::default())
         .map_err(|error| Fatal::new(error.to_string()))?;
     if settings.host_bound {
         stack.allow_host_bound();
     }
-    Ok(stack)
+    Ok((stack, header))
 }
 
 /// What is left where a master has exchanged keys and logged in.
 fn shared_stack(user: String) -> Result<Stack> {
     let config = ConnectionConfig::default();
-    Stack::shared(Side::Client, user, config, entropy()?, Timestamp::default())
+    let entropy = Entropy::from_seed(&*seed()?);
+    Stack::shared(Side::Client, user, config, entropy, Timestamp::default())
         .map_err(|error| Fatal::new(error.to_string()))
 }
 
-fn entropy() -> Result<Entropy> {
-    let mut seed = [0; SEED_BYTES];
-    getrandom::fill(&mut seed)
+/// The operating system's, always.
+fn seed() -> Result<Zeroizing<[u8; SEED_BYTES]>> {
+    let mut seed = Zeroizing::new([0; SEED_BYTES]);
+    getrandom::fill(&mut *seed)
         .map_err(|error| Fatal::new(format!("no entropy from the operating system: {error}")))?;
-    Ok(Entropy::from_seed(&seed))
+    Ok(seed)
 }
 
 fn waits(settings: &Settings, time_left: Option<Duration>) -> Waits {

@@ -110,6 +110,8 @@ pub fn parse(words: &[String], account: &Account) -> Result<Invocation> {
                 None => (long, None),
             };
             match (name, &attached) {
+                // What a server would need to be run again is its private host key.
+                ("record", _) => return Err(Fatal::usage("tsshd: unknown option -- --record")),
                 ("help", None) => return Ok(Invocation::Help),
                 ("version", None) => return Ok(Invocation::Version),
                 ("hash-password", None) => return Ok(Invocation::HashPassword),

@@ -80,7 +80,8 @@ where
     let ended = match Stack::server(config, Entropy::from_seed(&seed), Timestamp::default()) {
         Ok(mut stack) => {
             stack.allow_host_bound();
-            let traced = hooks.recorder.take().map(|r| r.attach(&mut stack, &peer.to_string()));
+            let traced =
+                hooks.recorder.take().map(|r| r.attach(&mut stack, &peer.to_string(), None));
             let traced = match traced.transpose() {
                 Ok(traced) => traced,
                 Err(fatal) => return Ended::Socket(fatal.message),

@@ -9,6 +9,8 @@
 //! | --- | --- |
 //! | [`options`] | what the command line says |
 //! | [`recorder`] | events on their way to the files |
+//! | [`queue`], [`outputs`] | what stands between the session and the disk; the files |
+//! | [`recording`], [`replay`] | `--record`: all that a session needs to be run again; `--replay` |
 //! | [`file`] | making a file that nobody else can read or redirect |
 //! | [`json`], [`text`], [`pcapng`] | the faces |
 //! | [`keylog`] | the secrets of key exchanges, for Wireshark |
@@ -18,13 +20,18 @@ pub mod file;
 pub mod json;
 pub mod keylog;
 pub mod options;
+pub mod outputs;
 pub mod pcapng;
+pub mod queue;
 pub mod recorder;
+pub mod recording;
+pub mod replay;
 pub mod text;
 pub mod tool;
 
 pub use options::{Format, TraceOptions};
 pub use recorder::{Recorder, Session};
+pub use recording::Recording;
 
 use tssh_transport::trace::{Event, Kind, Map};
 use tssh_transport::{Side, Timestamp};

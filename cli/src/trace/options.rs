@@ -51,6 +51,8 @@ pub struct TraceOptions {
     pub keylog: Option<PathBuf>,
     /// `--allow-keylog-env`.
     pub keylog_env: bool,
+    /// `--record`.
+    pub record: Option<PathBuf>,
 }
 
 impl TraceOptions {
@@ -79,6 +81,10 @@ impl TraceOptions {
                 let path = attached.or_else(&mut *next).filter(|path| !path.is_empty());
                 self.keylog = Some(file_name("--keylog", path.ok_or_else(missing)?)?);
             }
+            "record" => {
+                let path = attached.or_else(&mut *next).filter(|path| !path.is_empty());
+                self.record = Some(file_name("--record", path.ok_or_else(missing)?)?);
+            }
             "trace-redact" => match attached.or_else(&mut *next).as_deref() {
                 Some("names") => self.names = true,
                 _ => return Err(Fatal::usage("--trace-redact: only \"names\" can be hidden too")),
@@ -93,6 +99,12 @@ impl TraceOptions {
     /// Whether anything is to be written.
     #[must_use]
     pub fn wanted(&self) -> bool {
+        self.traced() || self.record.is_some()
+    }
+
+    /// Whether there is a trace or a key log.
+    #[must_use]
+    pub fn traced(&self) -> bool {
         !self.files.is_empty() || self.keylog_path().is_some()
     }
 
@@ -157,6 +169,8 @@ mod tests {
         assert!(options.secrets && !options.names && options.cap().is_none());
         let options = read(&["--trace-redact=names", "--keylog", "k"]).unwrap();
         assert!(options.names && options.cap() == Some(PACKET_CAP));
+        let recorded = read(&["--record", "r"]).unwrap();
+        assert!(recorded.wanted() && !recorded.traced() && recorded.record == Some("r".into()));
         assert_eq!(read(&["--trace", "pcapng", "c"]).unwrap().cap(), Some(PACKET_CAP));
         assert_eq!(options.keylog_path(), Some("k".into()));
         for bad in [&["--trace", "xml", "f"][..], &["--trace", "text"], &["--trace", "text", "-"]] {

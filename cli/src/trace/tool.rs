@@ -1,5 +1,6 @@
 //! What is done with a trace later: converted, scrubbed, checked before it is passed on.
 
+use super::replay::Replay;
 use super::{Face, Format, SCHEMA, face, json};
 use crate::exit::{Fatal, OWN_FAILURE, Result, os_words};
 use std::fs::File;
@@ -22,6 +23,9 @@ pub enum Tool {
     Scrub(PathBuf, bool),
     /// `--trace-check-shareable`: status 0 where nothing secret is left, 1 where something is.
     Check(PathBuf),
+    /// `--replay`: a recorded session once more, with status 0 where it is the same to the last
+    /// byte and 1 where it is not.
+    Replay(Box<Replay>),
 }
 
 impl Tool {
@@ -40,6 +44,7 @@ impl Tool {
                 copy(path, &mut json::Lines, policy).map(|()| 0)
             }
             Self::Check(path) => check(path),
+            Self::Replay(replay) => replay.run(),
         }
     }
 }

@@ -10,6 +10,10 @@ use tssh_transport::transcript::{self, Line, Mismatch, ReadFault, Transcript, he
 use tssh_transport::userauth::ServerAuthConfig;
 use tssh_transport::{Side, Timestamp};
 
+const HOST_KEYS: &str = "host_keys_told";
+const HOST_BOUND: &str = "host_bound";
+const PACKET_MAX: &str = "packet_max";
+
 /// The header of a client's recording.
 #[must_use]
 pub fn client_header(config: &ClientConfig, seed: &[u8; SEED_BYTES]) -> String {
@@ -43,6 +47,39 @@ pub fn server_header(
 
 fn write_connection(out: &mut String, config: &ConnectionConfig) {
     let _ = writeln!(out, "channels {} {}", config.channel_memory, config.channels_max);
+    if config.host_keys {
+        let _ = writeln!(out, "{HOST_KEYS} 1");
+    }
+}
+
+/// What is set on a stack after it is made. A header without these lines has none of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// [`Stack::allow_host_bound`].
+    pub host_bound: bool,
+    /// [`Stack::cap_packets`].
+    pub packet_max: Option<u32>,
+}
+
+/// The header's lines for them.
+#[must_use]
+pub fn settings_header(settings: &Settings) -> String {
+    let mut out = String::new();
+    if settings.host_bound {
+        let _ = writeln!(out, "{HOST_BOUND} 1");
+    }
+    if let Some(bytes) = settings.packet_max {
+        let _ = writeln!(out, "{PACKET_MAX} {bytes}");
+    }
+    out
+}
+
+/// A number that is there only where it was set.
+fn optional(transcript: &Transcript<'_>, key: &'static str) -> Result<Option<u64>, ReadFault> {
+    match transcript.value(key) {
+        Ok(_) => numbers(transcript, key).map(|[number]| Some(number)),
+        Err(_) => Ok(None),
+    }
 }
 
 fn numbers<const N: usize>(
@@ -77,8 +114,8 @@ pub fn new_stack(transcript: &Transcript<'_>) -> Result<Stack, Mismatch> {
     let transport = transcript::config(transcript)?;
     let [channel_memory, channels_max] = numbers(transcript, "channels")?;
     let channels_max = usize::try_from(channels_max).unwrap_or(usize::MAX);
-    let connection =
-        ConnectionConfig { channel_memory, channels_max, ..ConnectionConfig::default() };
+    let host_keys = optional(transcript, HOST_KEYS)?.is_some();
+    let connection = ConnectionConfig { channel_memory, channels_max, host_keys };
     let now = Timestamp::default();
     let stack = match transcript.side()? {
         Side::Client => {
@@ -90,5 +127,13 @@ pub fn new_stack(transcript: &Transcript<'_>) -> Result<Stack, Mismatch> {
             Stack::server(ServerConfig { transport, auth, connection }, entropy, now)
         }
     };
-    stack.map_err(|error| Mismatch(format!("the stack cannot start: {error}")))
+    let failed = |error| Mismatch(format!("the stack cannot start: {error}"));
+    let mut stack = stack.map_err(failed)?;
+    if optional(transcript, HOST_BOUND)?.is_some() {
+        stack.allow_host_bound();
+    }
+    if let Some(bytes) = optional(transcript, PACKET_MAX)? {
+        stack.cap_packets(u32::try_from(bytes).unwrap_or(u32::MAX));
+    }
+    Ok(stack)
 }

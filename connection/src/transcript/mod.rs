@@ -26,10 +26,14 @@ mod answer;
 mod call;
 mod header;
 mod replay;
+mod tampered;
 
 pub(crate) use call::Call;
-pub use header::{client_header, new_stack, server_header};
-pub use replay::{Answers, Seen, channel_name, observe_connection, replay_connection};
+pub use header::{Settings, client_header, new_stack, server_header, settings_header};
+pub use replay::{
+    Answers, Seen, channel_name, observe_connection, observe_stack, replay_connection,
+};
+pub use tampered::{Tampered, Tampering, replay_tampered};
 
 #[cfg(test)]
 mod tests;

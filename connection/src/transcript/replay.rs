@@ -19,6 +19,7 @@ use alloc::vec::Vec;
 use tssh_transport::transcript::{
     Chunks, Layer, Line, Log, Mismatch, Played, ReadFault, Transcript, disconnect, play, unhex,
 };
+use tssh_transport::userauth::AuthEvent;
 use tssh_transport::{Error, Timestamp};
 
 /// What passes by while a session is replayed, in its order.
@@ -65,6 +66,30 @@ pub fn observe_connection(
     if let Some(log) = log {
         stack.record(log);
     }
+    observe_stack(&transcript, stack, chunks, observer)
+}
+
+/// As [`observe_connection`], through a stack that was made for it.
+///
+/// # Errors
+/// As [`replay_connection`].
+pub fn observe_stack(
+    transcript: &Transcript<'_>,
+    stack: Stack,
+    chunks: Chunks,
+    observer: &mut dyn FnMut(Seen<'_>),
+) -> Result<Played, Mismatch> {
+    let (lines, accepts) = sorted(transcript);
+    let mut replayed = Replayed { stack, accepts, observer, loose: false, asked: false };
+    let played = play(&mut replayed, &lines, chunks)?;
+    match replayed.accepts.front() {
+        Some(line) => Err(line.fault("never came").into()),
+        None => Ok(played),
+    }
+}
+
+/// The lines that are played, and those that say what was taken of each delivery.
+pub(super) fn sorted<'a>(transcript: &Transcript<'a>) -> (Vec<Line<'a>>, VecDeque<Line<'a>>) {
     let (mut lines, mut accepts) = (Vec::new(), VecDeque::new());
     for line in transcript.lines() {
         match line.call {
@@ -74,12 +99,7 @@ pub fn observe_connection(
             _ => lines.push(*line),
         }
     }
-    let mut replayed = Replayed { stack, accepts, observer };
-    let played = play(&mut replayed, &lines, chunks)?;
-    match replayed.accepts.front() {
-        Some(line) => Err(line.fault("never came").into()),
-        None => Ok(played),
-    }
+    (lines, accepts)
 }
 
 /// The recorded answers to questions, in their order.
@@ -103,11 +123,30 @@ impl Iterator for Answers<'_> {
     }
 }
 
-struct Replayed<'a> {
-    stack: Stack,
+pub(super) struct Replayed<'a> {
+    pub(super) stack: Stack,
     /// What was taken of each delivery, in their order.
-    accepts: VecDeque<Line<'a>>,
-    observer: &'a mut dyn FnMut(Seen<'_>),
+    pub(super) accepts: VecDeque<Line<'a>>,
+    pub(super) observer: &'a mut dyn FnMut(Seen<'_>),
+    /// The peer sends something else than it did, so deliveries may be other ones.
+    pub(super) loose: bool,
+    /// A question came that was not answered yet.
+    pub(super) asked: bool,
+}
+
+/// How much was taken of a delivery.
+fn taken(line: Option<Line<'_>>, channel: ChannelKey, stream: Stream) -> Result<usize, Mismatch> {
+    let line = line.ok_or_else(|| Mismatch("more data came than was recorded".into()))?;
+    let mut words = Words::of(&line);
+    if (words.channel()?, words.stream()?) != (channel, stream) {
+        return Err(line.fault("finds another channel").into());
+    }
+    Ok(words.size()?)
+}
+
+/// Whether an event waits for an answer.
+const fn is_question(event: &Event) -> bool {
+    matches!(event, Event::HostKey(_) | Event::Auth(AuthEvent::Question(_)))
 }
 
 /// A channel's name in a line: `INDEX.GENERATION`.
@@ -184,20 +223,18 @@ impl Layer for Replayed<'_> {
             Err(error) => return Ok(Err(error)),
             Ok(None) => return Ok(Ok(false)),
             Ok(Some(Happening::Event(event))) => {
+                self.asked |= is_question(&event);
                 (self.observer)(Seen::Event(&event));
                 return Ok(Ok(true));
             }
             Ok(Some(Happening::Data(delivery))) => delivery,
         };
         let (channel, stream) = (delivery.channel(), delivery.stream());
-        let Some(line) = self.accepts.pop_front() else {
-            return Err(Mismatch("more data came than was recorded".into()));
+        let accepted = match taken(self.accepts.pop_front(), channel, stream) {
+            // What nobody took then is taken whole.
+            Err(_) if self.loose => delivery.bytes().len(),
+            taken => taken?,
         };
-        let mut words = Words::of(&line);
-        if (words.channel()?, words.stream()?) != (channel, stream) {
-            return Err(line.fault("finds another channel").into());
-        }
-        let accepted = words.size()?;
         (self.observer)(Seen::Data { channel, stream, bytes: delivery.bytes(), accepted });
         delivery.accept(accepted);
         Ok(Ok(true))

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod files;
+mod replay;
 mod secrets;
 mod support;
 mod tshark;

@@ -2,7 +2,8 @@
 //!
 //! A transcript holds everything that went into a connection in order: its seed, its
 //! configuration, bytes, commands, answers and times. Replayed, it must give the same bytes out.
-//! It can decrypt its session and, on a server, holds the host key: it is for test keys only.
+//! It can decrypt its session, and says everything that was sent, passwords too. That of a server
+//! holds the host key besides: it is for test keys only.
 //!
 //! ```text
 //! tssh-transcript 1
@@ -30,6 +31,7 @@
 //! | `t send PAYLOAD`, `t data PAYLOAD` | what the layers above send |
 //! | `t in LENGTH HEAD`, `t out LENGTH HEAD` | packets, for a listing; no replay needs them |
 //! | `t sent`, `t hostkey YES AT`, `t authenticated` | the calls of these names |
+//! | `f ended TEXT` | the last line of a live recording, and how the connection ended |
 //! | `t rekey`, `t deadline AT`, `t disconnect CODE TEXT`, `t end` | the calls of these names |
 
 mod format;

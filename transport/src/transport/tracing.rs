@@ -97,7 +97,7 @@ impl Transport {
     /// The connection ends for a reason.
     pub(super) fn trace_failure(&mut self, error: &Error) {
         if let Some(tracer) = &mut self.send.tracer {
-            tracer.warn(&alloc::format!("{error}"), "");
+            tracer.warn(&alloc::format!("{error}"), error.section());
         }
     }
 }
