@@ -47,7 +47,7 @@ impl KeyPolicy {
     #[must_use]
     pub fn find(&self, offer: Offer<'_>, peer: Peer, notes: &mut Notes) -> Option<KeyOptions> {
         if let Some(command) = &self.command {
-            match command.output(offer.key, peer) {
+            match command.output(offer, peer) {
                 Ok(text) => {
                     let found = find_in(&text, command.name(), offer, peer, &self.zone, notes);
                     if found.is_some() {

@@ -1,6 +1,7 @@
 //! `AuthorizedKeysCommand`: a program that prints lines of authorized_keys for a key.
 
 use super::Peer;
+use super::authorized_keys::Offer;
 use super::strict::{self, Owner};
 use crate::account::Account;
 use crate::config::tokens::fill;
@@ -15,7 +16,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
-use tssh_transport::key::{PublicKey, fingerprint};
+use tssh_transport::key::fingerprint;
 
 /// Where the program finds others, as with sshd.
 const PATH: &str = "/usr/bin:/bin:/usr/sbin:/sbin";
@@ -55,7 +56,7 @@ impl KeyCommand {
             Some(ids)
         };
         let command = Self { words, account: account.clone(), runs_as };
-        let some = Tokens { key: None, connection: String::new() };
+        let some = Tokens { offer: None, connection: String::new() };
         command
             .words
             .iter()
@@ -74,13 +75,13 @@ impl KeyCommand {
     ///
     /// # Errors
     /// One line for the log: it is not safe to run, fails, says too much, or does not end.
-    pub fn output(&self, key: &PublicKey, peer: Peer) -> Result<Vec<u8>, String> {
+    pub fn output(&self, offer: Offer<'_>, peer: Peer) -> Result<Vec<u8>, String> {
         let name = self.name();
         let owner = Owner { uid: self.account.uid, home: &self.account.home };
         strict::program(Path::new(name), owner)
             .map_err(|why| format!("Unsafe AuthorizedKeysCommand \"{name}\": {why}"))?;
         let failed = |why: String| format!("AuthorizedKeysCommand {name} failed: {why}");
-        let tokens = Tokens { key: Some(key), connection: peer.connection.ssh_connection() };
+        let tokens = Tokens { offer: Some(offer), connection: peer.connection.ssh_connection() };
         let words: Result<Vec<_>, _> = self.words.iter().map(|w| self.expand(w, &tokens)).collect();
         let words = words.map_err(failed)?;
         let mut command = Command::new(name);
@@ -115,18 +116,20 @@ impl KeyCommand {
 
 /// What the arguments may speak of.
 struct Tokens<'a> {
-    key: Option<&'a PublicKey>,
+    offer: Option<Offer<'a>>,
     connection: String,
 }
 
 impl Tokens<'_> {
     fn of_key(&self, token: char) -> String {
-        let Some(key) = self.key else { return String::new() };
+        let Some(offer) = self.offer else { return String::new() };
+        // As with sshd: a certificate has its own type and blob, and its key's fingerprint.
+        let line = offer.certificate.map_or_else(|| offer.key.to_line(), |c| c.to_line());
+        let (key_type, blob) = line.split_once(' ').unwrap_or_default();
         match token {
-            'f' => fingerprint::sha256(&key.blob()),
-            't' => key.key_type().to_owned(),
-            // A line is "type base64".
-            _ => key.to_line().split(' ').nth(1).unwrap_or_default().to_owned(),
+            'f' => fingerprint::sha256(&offer.key.blob()),
+            't' => key_type.to_owned(),
+            _ => blob.to_owned(),
         }
     }
 }
@@ -178,7 +181,7 @@ mod tests {
 
     #[test]
     fn tokens_are_expanded() {
-        let tokens = Tokens { key: None, connection: "10.0.0.7 5 10.0.0.1 22".to_owned() };
+        let tokens = Tokens { offer: None, connection: "10.0.0.7 5 10.0.0.1 22".to_owned() };
         let command = command(&[]);
         let expand = |word: &str| command.expand(word, &tokens);
         assert_eq!(expand("%u:%h%%%D"), Ok("ann:/home/ann%".to_owned()));

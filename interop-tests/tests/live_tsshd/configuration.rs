@@ -4,7 +4,7 @@ use crate::support::{remote, tsshd, unavailable};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
-use tssh_interop_tests::openssh::{KeyKind, is_root, keygen, program_path};
+use tssh_interop_tests::openssh::{KeyKind, is_root, keygen, program_path, public_path};
 use tssh_interop_tests::process::{Finished, run};
 use tssh_interop_tests::scratch::Scratch;
 use tssh_interop_tests::tssh::tsshd_binary;
@@ -243,7 +243,7 @@ fn a_program_names_keys() {
     let user = tssh_interop_tests::openssh::user_name();
     // Such a program must be where nobody else can write: a shell is.
     let command = format!(
-        "AuthorizedKeysCommand /bin/sh -c \"echo $@ >{args}; echo no-pty $2 $3\" sh %u %t %k %f"
+        "AuthorizedKeysCommand /bin/sh -c \"echo $@ >>{args}; echo no-pty $2 $3\" sh %u %t %k %f"
     );
     let by = format!("AuthorizedKeysCommandUser {user}");
     let server = tsshd(&["AuthorizedKeysFile none", &command, &by]);
@@ -251,6 +251,19 @@ fn a_program_names_keys() {
     let said = std::fs::read_to_string(&args).expect("the program ran");
     assert!(said.starts_with(&format!("{user} ssh-ed25519 AAAA")), "{said}");
     assert!(said.contains(" SHA256:"), "{said}");
+    // Of a certificate it is told the certificate, as by sshd.
+    let authority = folder.join("authority");
+    keygen(&authority, KeyKind::Ed25519, "");
+    let key = server.user_key();
+    let mut sign = Command::new("ssh-keygen");
+    sign.args(["-q", "-s"]).arg(&authority).args(["-I", "id", "-n", &user]);
+    run(sign.arg(public_path(&key))).expect_code(0);
+    // Named, it comes before the bare key, which would be let in.
+    let named = format!("-oCertificateFile={}-cert.pub", key.display());
+    remote(&server, &["-oBatchMode=yes", &named], "true");
+    let said = std::fs::read_to_string(&args).expect("the program ran");
+    let told = format!("{user} ssh-ed25519-cert-v01@openssh.com AAAA");
+    assert!(said.contains(&told), "{said}");
     let server = tsshd(&["AuthorizedKeysFile none", "AuthorizedKeysCommand /bin/false", &by]);
     remote(&server, &["-oBatchMode=yes"], "true").expect_code(255);
     server.expect_log("AuthorizedKeysCommand /bin/false failed: exit status: 1");

@@ -205,6 +205,12 @@ impl Certificate {
         &self.blob
     }
 
+    /// "type base64", as `-cert.pub` files hold it.
+    #[must_use]
+    pub fn to_line(&self) -> String {
+        alloc::format!("{} {}", self.key_type, base64::encode(&self.blob))
+    }
+
     /// Its type.
     #[must_use]
     pub const fn key_type(&self) -> &'static str {

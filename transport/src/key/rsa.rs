@@ -10,6 +10,7 @@
 use super::KeyFault;
 use crate::entropy::{Entropy, Purpose, SEED_BYTES};
 use crate::limits::{RSA_BITS_MAX, RSA_BITS_MIN};
+use crate::wipe;
 use crate::wire::{Reader, Writer};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -149,9 +150,13 @@ impl RsaSecret {
 
     /// Checks that n = pq and that d is the inverse of e, and prepares the residues.
     fn from_numbers(numbers: &Numbers<'_>) -> Result<Self, KeyFault> {
-        let fault = KeyFault::Malformed("rsa private key");
         accept_size(numbers.n)?;
         let bits = bit_length(numbers.n);
+        wipe::after_big_numbers(|| Self::assembled(numbers, bits))
+    }
+
+    fn assembled(numbers: &Numbers<'_>, bits: u32) -> Result<Self, KeyFault> {
+        let fault = KeyFault::Malformed("rsa private key");
         let secret = |bytes| BoxedUint::from_be_slice(bytes, bits).map_err(|_| fault);
         let (d, p, q) = (secret(numbers.d)?, secret(numbers.p)?, secret(numbers.q)?);
         let e = BoxedUint::from_be_slice_vartime(numbers.e);
@@ -198,8 +203,8 @@ impl RsaSecret {
         let mut seed = Zeroizing::new([0; SEED_BYTES]);
         seed.copy_from_slice(&mac.finalize().into_bytes());
         let mut blinding = Entropy::from_seed(&seed);
-        self.key
-            .sign_with_rng(blinding.stream(Purpose::Upper), scheme, digest)
-            .map_err(|_| KeyFault::SigningFailed)
+        let random = blinding.stream(Purpose::Upper);
+        let sign = || self.key.sign_with_rng(random, scheme, digest);
+        wipe::after_big_numbers(sign).map_err(|_| KeyFault::SigningFailed)
     }
 }

@@ -4,7 +4,7 @@ mod read;
 
 use super::Options;
 use crate::config::algorithms::Kind as List;
-use crate::config::values;
+use crate::config::{held, values};
 use crate::server_auth::methods::MethodLists;
 use read::{
     absolute, accept_env, access_pattern, add, compression, facility, family, first, flag,
@@ -289,7 +289,7 @@ pub fn find(name: &str) -> Option<Keyword> {
 pub(super) fn check(name: &str, shape: Shape, own: &str, words: &[String]) -> Result<(), String> {
     let first = words.first().map(String::as_str).unwrap_or_default();
     match shape {
-        Shape::Any => Ok(()),
+        Shape::Any => form(name, words),
         Shape::Flag if words.len() > 1 => Err(format!("keyword {name} {}", super::script::EXTRA)),
         Shape::Flag if values::flag(first).is_none() => {
             Err(format!("unsupported option \"{first}\"."))
@@ -300,5 +300,37 @@ pub(super) fn check(name: &str, shape: Shape, own: &str, words: &[String]) -> Re
             let same = nothing || first.eq_ignore_ascii_case(own);
             same.then_some(()).ok_or_else(|| format!("{name} {first} is not supported by tsshd"))
         }
+    }
+}
+
+/// Whether a value has the form that sshd wants, though it has no effect.
+fn form(name: &str, words: &[String]) -> Result<(), String> {
+    let first = words.first().map(String::as_str).unwrap_or_default();
+    match name {
+        "IPQoS" => held::ip_qos(&mut words.iter().cloned().collect()).map(drop),
+        "IgnoreRhosts" if values::flag(first).is_none() && first != "shosts-only" => {
+            Err(format!("unsupported option \"{first}\"."))
+        }
+        "PerSourceNetBlockSize" => {
+            let (v4, v6) = first.split_once(':').unwrap_or((first, "128"));
+            let within = |bits: &str, max| bits.parse::<u32>().is_ok_and(|bits| bits <= max);
+            let fits = within(v4, 32) && within(v6, 128);
+            fits.then_some(()).ok_or_else(|| "Invalid PerSourceNetBlockSize spec.".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is said of a value that asks for something which a server for one user does not have and
+/// which an administrator could rely on.
+#[must_use]
+pub(super) fn notice(name: &str, words: &[String]) -> Option<&'static str> {
+    let off = words.first().is_none_or(|word| values::flag(word) == Some(false));
+    match name {
+        "UsePAM" if !off => Some("UsePAM has no effect: tsshd has no PAM"),
+        "PerSourcePenalties" if !off => {
+            Some("PerSourcePenalties has no effect: tsshd does not count refused logins by address")
+        }
+        _ => None,
     }
 }

@@ -270,6 +270,9 @@ impl Script {
                 let line = Line { block: place.block, keyword, rest: rest.to_owned(), words };
                 let checked = if depends { &mut self.within } else { &mut self.outside };
                 line.check(checked).map_err(Fault::of_value)?;
+                if let Some(text) = keywords::notice(line.keyword.name, &line.words) {
+                    log::info(format_args!("{} line {}: {text}", place.file, place.line));
+                }
                 self.lines.push(line);
                 Ok(())
             }
