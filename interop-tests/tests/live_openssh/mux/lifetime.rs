@@ -6,7 +6,6 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 use tssh_interop_tests::openssh::Server;
 use tssh_interop_tests::process::{Finished, PATIENCE, Process, run};
 use tssh_interop_tests::tssh::{client_command, tssh_binary};
@@ -44,15 +43,6 @@ impl Sharing {
         let socket = format!("-S{}", self.socket.display());
         let options = [&[socket.as_str()], options].concat();
         run(&mut client_command(&self.program, &self.server, &options, command))
-    }
-
-    /// Waits until a master answers.
-    #[track_caller]
-    fn is_answered(&self) {
-        let limit = Instant::now() + PATIENCE;
-        while self.run(&["-Ocheck"], &[]).code != 0 {
-            assert!(Instant::now() < limit, "no master");
-        }
     }
 
     fn logins(&self) -> usize {
@@ -103,9 +93,11 @@ fn a_master_is_told_to_stop_listening() {
     for (master, client) in pairs() {
         let sharing = Sharing::new(&client);
         let socket = format!("-S{}", sharing.socket.display());
-        let mut master = client_command(&master, &sharing.server, &["-MN", &socket], &[]);
+        let mut master = client_command(&master, &sharing.server, &["-MNv", &socket], &[]);
         let mut master = Process::spawn(&mut master);
-        sharing.is_answered();
+        // Both say so once the socket stands.
+        let listens = master.stderr.wait_for("Entering interactive session", PATIENCE);
+        assert!(listens, "no master: {}", master.output());
         let command = ["echo in; cat; exit 9"];
         let mut session = client_command(&sharing.program, &sharing.server, &[&socket], &command);
         let mut session = Process::spawn(&mut session);
