@@ -230,7 +230,7 @@ pub static LONG: &[Long] = &[
         what: "print a manual page: tssh, tsshd or tssh_config",
         group: Messages,
     },
-    traces("trace", "format file", "write the protocol down: text, jsonl or pcapng"),
+    traces("trace", "format file", "write the protocol down: text, jsonl, html or pcapng"),
     traces("trace-redact", "names", "hide the names of users, hosts and files in it too"),
     traces("trace-secrets", "", "show passwords, keys and data in it"),
     traces("keylog", "file", "write down what decrypts the connection, for Wireshark"),

@@ -39,7 +39,7 @@ their authorized_keys file. No configuration is read unless -f names it.
   --hash-password
                  read a password from standard input and print a line for FILE
   --trace FORMAT FILE
-                 write down what happens on a connection: text, jsonl or pcapng;
+                 write down what happens on a connection: text, jsonl, html or pcapng;
                  each connection has a file of its own, FILE.1 and so on, but
                  the single one of -d and -i, which has FILE
   --trace-redact=names

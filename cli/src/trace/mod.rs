@@ -12,11 +12,12 @@
 //! | [`queue`], [`outputs`] | what stands between the session and the disk; the files |
 //! | [`recording`], [`replay`] | `--record`: all that a session needs to be run again; `--replay` |
 //! | [`file`] | making a file that nobody else can read or redirect |
-//! | [`json`], [`text`], [`pcapng`] | the faces |
+//! | [`json`], [`text`], [`html`], [`pcapng`] | the faces |
 //! | [`keylog`] | the secrets of key exchanges, for Wireshark |
 //! | [`tool`] | `--trace-convert`, `--trace-scrub`, `--trace-check-shareable` |
 
 pub mod file;
+pub mod html;
 pub mod json;
 pub mod keylog;
 pub mod options;
@@ -54,6 +55,7 @@ pub fn face(format: Format) -> Box<dyn Face> {
     match format {
         Format::Text => Box::new(text::Text),
         Format::Jsonl => Box::new(json::Lines),
+        Format::Html => Box::new(html::Page::default()),
         Format::Pcapng => Box::new(pcapng::Capture::default()),
     }
 }

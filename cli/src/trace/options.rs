@@ -16,14 +16,20 @@ pub enum Format {
     Text,
     /// For programs: one JSON object per line.
     Jsonl,
+    /// For a browser: the story of the session, byte by byte.
+    Html,
     /// For Wireshark: packets in made-up TCP.
     Pcapng,
 }
 
 impl Format {
     /// All of them by their names.
-    pub const ALL: [(&'static str, Self); 3] =
-        [("text", Self::Text), ("jsonl", Self::Jsonl), ("pcapng", Self::Pcapng)];
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("text", Self::Text),
+        ("jsonl", Self::Jsonl),
+        ("html", Self::Html),
+        ("pcapng", Self::Pcapng),
+    ];
 
     /// The format of that name.
     ///

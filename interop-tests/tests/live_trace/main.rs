@@ -1,9 +1,11 @@
 //! `--trace`, `--keylog` and what is done with a trace afterwards, on real sessions with OpenSSH's
-//! sshd: compared with the bytes on the wire, the schema, the RFCs and tshark.
+//! sshd: compared with the bytes on the wire, the schema, the RFCs, tshark, openssl and a browser.
 
 #![forbid(unsafe_code)]
 
+mod browser;
 mod files;
+mod page;
 mod replay;
 mod secrets;
 mod support;

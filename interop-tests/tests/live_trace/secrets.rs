@@ -14,7 +14,9 @@ const COMMAND_MARKER: &str = "Marker-Of-The-Command-5512";
 /// alignments.
 fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
     let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let spaced: Vec<String> = secret.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut forms = vec![secret.to_vec(), hex.to_uppercase().into_bytes(), hex.into_bytes()];
+    forms.push(spaced.join(" ").into_bytes());
     for shift in 0..3 {
         // The first and last characters depend on the neighbours.
         let padded = [&[0; 3][..shift], secret].concat();
@@ -54,10 +56,11 @@ fn a_default_trace_can_be_shared() {
     }
     let (server, key) = server(&[]);
     let folder = server.folder();
-    let [lines, readable, capture] =
-        ["t.jsonl", "t.text", "t.pcapng"].map(|name| folder.join(name));
+    let [lines, readable, capture, page] =
+        ["t.jsonl", "t.text", "t.pcapng", "t.html"].map(|name| folder.join(name));
     let files = ["--trace", "jsonl", text(&lines), "--trace", "text", text(&readable)];
-    let capture_too = ["--trace", "pcapng", text(&capture)];
+    let page_too = ["--trace", "html", text(&page)];
+    let capture_too = [&page_too[..], &["--trace", "pcapng", text(&capture)]].concat();
     let private = std::fs::read_to_string(&key).expect("a private key");
     let middle = private.lines().nth(5).expect("a line of it").as_bytes().to_vec();
     let secrets = [MARKER, COMMAND_MARKER.as_bytes(), &middle];
@@ -65,7 +68,7 @@ fn a_default_trace_can_be_shared() {
 
     let all = [&files[..], &capture_too].concat();
     session(&server, &key, &all, &command);
-    for path in [&lines, &readable, &capture] {
+    for path in [&lines, &readable, &capture, &page] {
         for secret in secrets {
             assert!(!holds(path, secret), "{} in {path:?}", String::from_utf8_lossy(secret));
         }
@@ -77,6 +80,7 @@ fn a_default_trace_can_be_shared() {
     let done = session(&server, &key, &all, &command);
     done.finished.expect_stderr("WARNING");
     assert!(holds(&lines, MARKER) && holds(&lines, COMMAND_MARKER.as_bytes()));
+    assert!(holds(&page, MARKER) && holds(&page, COMMAND_MARKER.as_bytes()));
     tssh(&[&option("--trace-check-shareable=", &lines)]).expect_code(1);
     tssh(&[&option("--trace-check-shareable=", &capture)]).expect_code(1);
 
@@ -87,7 +91,7 @@ fn a_default_trace_can_be_shared() {
     assert!(!holds(&path, MARKER) && !holds(&path, COMMAND_MARKER.as_bytes()));
     tssh(&["--trace-check-shareable", text(&path)]).expect_code(0);
     // Converting gives nothing away either.
-    for format in ["text", "jsonl", "pcapng"] {
+    for format in ["text", "jsonl", "html", "pcapng"] {
         let converted = tssh(&["--trace-convert", text(&lines), "--to", format]);
         converted.expect_code(0);
         let path = folder.write("converted", &converted.stdout);
