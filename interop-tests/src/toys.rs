@@ -3,6 +3,8 @@
 //! Each service runs on a thread of its own with one tokio runtime, and ends when dropped. The
 //! number of connections is bounded by the test that makes them and by the limit of open files.
 
+mod ftp;
+
 use crate::pattern::{Pattern, hex};
 use sha2::{Digest, Sha256};
 use std::net::Ipv4Addr;
@@ -36,6 +38,8 @@ pub enum Toy {
     Stalled,
     /// A mail server of a few commands.
     Imap,
+    /// A file server of a few commands, in passive mode; reports who made its two connections.
+    Ftp,
     /// Sends so many bytes of the pattern of a seed while it reads; only when the other has
     /// ended, it answers with the sink's line, and ends.
     Cross {
@@ -232,6 +236,7 @@ async fn serve(
         }
         Toy::Stalled => std::future::pending().await,
         Toy::Imap => imap(read, write).await,
+        Toy::Ftp => ftp::serve(read, write, &peer, &serving.report).await,
         Toy::Cross { seed, bytes } => {
             let sending = source(&mut write, seed, bytes);
             let (sent, summary) = tokio::join!(sending, digest_to_end(&mut read));

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod binds;
+mod ftp;
 mod kinds;
 mod local;
 mod many;
