@@ -250,6 +250,17 @@ impl Process {
             }
         })
     }
+
+    /// Whether the process, or one that descends from it, has this socket open.
+    #[must_use]
+    pub fn tree_has_socket(&self, inode: u64) -> bool {
+        let leader = Pid::from_child(&self.child);
+        let all = [leader].into_iter().chain(descendants(leader));
+        let files = all.flat_map(|pid| std::fs::read_dir(format!("/proc/{pid}/fd"))).flatten();
+        let mut names = files.flatten().flat_map(|file| std::fs::read_link(file.path()));
+        let wanted = format!("socket:[{inode}]");
+        names.any(|name| name.as_os_str() == wanted.as_str())
+    }
 }
 
 /// What processes use.

@@ -46,7 +46,8 @@ impl XServer {
         add_cookie(&theirs, ":0");
         let mut command = Command::new(program_path("Xvfb"));
         command.args(["-displayfd", "1", "-screen", "0", "320x240x24", "-nolisten", "tcp"]);
-        command.args(["+extension", "SECURITY", "-auth"]).arg(&theirs);
+        // Without a client it would start anew, and forget the cookies of untrusted clients.
+        command.args(["-noreset", "+extension", "SECURITY", "-auth"]).arg(&theirs);
         let process = Process::spawn(&mut command);
         // Its number on a line of its own, once it listens.
         let up = process.stdout.wait_for("\n", PATIENCE);

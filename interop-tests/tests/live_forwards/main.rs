@@ -16,3 +16,4 @@ mod programs;
 mod remote;
 mod stalls;
 mod support;
+mod three_kinds;
