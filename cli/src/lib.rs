@@ -17,6 +17,7 @@
 //! | [`plan`], [`advise`] | what forwards will come to, and which to take |
 //! | [`mux`] | connection sharing: several sessions in one connection |
 //! | [`demo`], [`lab`] | forwarding shown at work within this process |
+//! | [`explain`] | what a message, an algorithm, a section, somebody's capture is |
 //! | [`trace`] | what is written down of the protocol itself |
 //! | [`coverage`] | which requirements of the RFCs that shows at work |
 //! | [`client`] | the session, from the first byte to the exit status |
@@ -38,6 +39,7 @@ pub mod cpu;
 pub mod demo;
 pub mod escape;
 pub mod exit;
+pub mod explain;
 pub mod forwards;
 pub mod hostkey;
 pub mod identity;

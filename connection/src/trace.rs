@@ -1,8 +1,10 @@
 //! What the connection layer tells a tracer: the shapes of its messages, channels, windows, and
 //! the steps of authentication that the stack passes on.
 
+mod flows;
 mod shapes;
 
+pub use flows::Flows;
 pub use shapes::shape;
 
 use crate::channel::ChannelKey;

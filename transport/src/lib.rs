@@ -44,6 +44,7 @@ pub mod key;
 pub mod limits;
 pub mod manual;
 pub mod messages;
+pub mod observe;
 mod packet;
 pub mod proof;
 mod sender;

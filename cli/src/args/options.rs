@@ -240,6 +240,12 @@ pub static LONG: &[Long] = &[
     traces("run-coverage", "file", "which RFC requirements a jsonl trace shows at work"),
     traces("record", "file", "write down all that it takes to run the session again"),
     traces("replay", "file [--stop-at packet | --flip packet:byte[:bit]]", "run it again, offline"),
+    Long {
+        name: "explain",
+        value: "hex | msg n | alg name | rfc rfc#section | pcap file [--keylog file]",
+        what: "what that is, and its fields; what went by in anybody's session",
+        group: Tracing,
+    },
     traces("trace-check-shareable", "file", "status 0 if a trace holds no secrets, 1 if it does"),
 ];
 

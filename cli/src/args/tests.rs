@@ -217,7 +217,7 @@ fn traces_are_asked_for_on_the_command_line_alone() {
     assert!(refused(&["--replay", "f", "--record", "g"]).contains("takes no --record"));
     assert_eq!(connect(&["--record", "f", "h"]).trace.record, Some("f".into()));
     assert!(refused(&["--trace-convert", "f"]).contains("the format is missing"));
-    assert!(refused(&["--trace", "xml", "f", "h"]).contains("text, jsonl, pcapng"));
+    assert!(refused(&["--trace", "xml", "f", "h"]).contains("text, jsonl, html, pcapng"));
     assert!(refused(&["--trace-scrub", "f", "h"]).contains("takes no h"));
     assert!(refused(&["--trace-check-shareable"]).contains("requires an argument"));
 }

@@ -1,6 +1,7 @@
 //! The long options that do something with a trace: what follows the file belongs to them.
 
 use crate::exit::{Fatal, Result};
+use crate::explain::Explain;
 use crate::trace::replay::Replay;
 use crate::trace::tool::Tool;
 use crate::trace::{Format, TraceOptions};
@@ -8,7 +9,7 @@ use std::path::PathBuf;
 
 /// Whether a long option is one of these.
 pub(super) fn is_tool(name: &str) -> bool {
-    ["trace-convert", "trace-scrub", "trace-check-shareable", "replay"].contains(&name)
+    ["trace-convert", "trace-scrub", "trace-check-shareable", "replay", "explain"].contains(&name)
 }
 
 /// Reads what follows the file.
@@ -18,6 +19,10 @@ pub(super) fn tool(
     rest: &[String],
     trace: &mut TraceOptions,
 ) -> Result<Tool> {
+    if name == "explain" {
+        let first = path.unwrap_or_default();
+        return Explain::parse(&first, rest, trace).map(Tool::Explain);
+    }
     let path = path.filter(|path| !path.is_empty()).map(PathBuf::from);
     let path =
         path.ok_or_else(|| Fatal::usage(format!("option requires an argument -- --{name}")))?;

@@ -88,6 +88,20 @@ fn packet(text: &mut String, v: &Map) {
         let verdict = if good { "good" } else { "BAD" };
         text.push_str(&format!(", {} {verdict}", shown(mac.text("alg"))));
     }
+    fields(text, v);
+}
+
+/// A payload that stands alone: its name, and its fields as in a trace.
+pub fn payload(v: &Map, out: &mut Vec<u8>) {
+    let mut text = format!("{} ({})", shown(v.text("name")), v.number("msg"));
+    section(&mut text, v);
+    text.push_str(&format!("  {} bytes", v.number("payload_len")));
+    fields(&mut text, v);
+    text.push('\n');
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn fields(text: &mut String, v: &Map) {
     let payload = v.bytes("payload");
     for field in v.list("fields").iter().filter_map(Value::as_map) {
         let (off, len) = (field.number("off"), field.number("len"));

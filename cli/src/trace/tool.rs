@@ -3,6 +3,7 @@
 use super::replay::Replay;
 use super::{Face, Format, SCHEMA, face, json};
 use crate::exit::{Fatal, OWN_FAILURE, Result, os_words};
+use crate::explain::Explain;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write};
 use std::path::{Path, PathBuf};
@@ -26,6 +27,8 @@ pub enum Tool {
     /// `--replay`: a recorded session once more, with status 0 where it is the same to the last
     /// byte and 1 where it is not.
     Replay(Box<Replay>),
+    /// `--explain`.
+    Explain(Explain),
 }
 
 impl Tool {
@@ -45,6 +48,7 @@ impl Tool {
             }
             Self::Check(path) => check(path),
             Self::Replay(replay) => replay.run(),
+            Self::Explain(explain) => explain.run(),
         }
     }
 }

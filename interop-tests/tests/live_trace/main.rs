@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod browser;
+mod explain;
 mod files;
 mod page;
 mod replay;

@@ -94,6 +94,14 @@ fn start(rng: &mut Stream) -> Box<dyn ClientShare> {
     Box::new(X25519Share::new(rng))
 }
 
+/// K from a private value.
+pub(super) fn secret_of(scalar: &[u8], theirs: &[u8]) -> Option<SharedSecret> {
+    let scalar: [u8; SHARE_BYTES] = scalar.try_into().ok()?;
+    let theirs: [u8; SHARE_BYTES] = theirs.try_into().ok()?;
+    let k = StaticSecret::from(scalar).diffie_hellman(&PublicKey::from(theirs));
+    Some(SharedSecret::from_magnitude(k.as_bytes()))
+}
+
 fn respond(rng: &mut Stream, client_public: &[u8]) -> Response {
     let share = X25519Share::new(rng);
     let public = share.public().to_vec();

@@ -156,6 +156,22 @@ impl DhShare {
     }
 }
 
+/// Longest private value that is taken: that of the largest group.
+const SCALAR_BYTES_MAX: usize = 1024;
+
+/// K from a private value.
+pub(super) fn secret_of(group: &Group, scalar: &[u8], theirs: &[u8]) -> Option<SharedSecret> {
+    let theirs = group.element(theirs).ok()?;
+    if scalar.len() > SCALAR_BYTES_MAX {
+        return None;
+    }
+    let x = Zeroizing::new(BoxedUint::from_be_slice_vartime(scalar));
+    let mut power = theirs.pow(&x);
+    let k = Zeroizing::new(power.retrieve());
+    power.zeroize();
+    Some(SharedSecret::from_magnitude(&Zeroizing::new(k.to_be_bytes())))
+}
+
 impl ClientShare for DhShare {
     fn public(&self) -> &[u8] {
         &self.public

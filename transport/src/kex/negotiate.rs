@@ -100,6 +100,19 @@ fn choose<'n>(side: Side, ours: &'n [String], theirs: &str, list: &'static str) 
 /// # Errors
 /// [`Error::PeerIncompatible`], naming the first list without a common name.
 pub fn negotiate(side: Side, ours: &Algorithms, theirs: &KexInit<'_>) -> Result<Choice> {
+    negotiate_each(side, [ours, ours], theirs)
+}
+
+/// The same for a side that offers other lists to the server than from it: what it sends goes by
+/// the first of the two, which has all that is for both directions.
+///
+/// # Errors
+/// As [`negotiate`].
+pub fn negotiate_each(
+    side: Side,
+    [ours, back]: [&Algorithms; 2],
+    theirs: &KexInit<'_>,
+) -> Result<Choice> {
     let kex = choose(side, &ours.kex, theirs.kex_algorithms, "key exchange method")?;
     let method = method(kex).ok_or(Error::Internal("a key exchange name is in no table"))?;
     let offered = theirs.server_host_key_algorithms;
@@ -113,7 +126,7 @@ pub fn negotiate(side: Side, ours: &Algorithms, theirs: &KexInit<'_>) -> Result<
     )?;
     let server_to_client = direction(
         side,
-        ours,
+        back,
         theirs.encryption_algorithms_server_to_client,
         theirs.mac_algorithms_server_to_client,
         theirs.compression_algorithms_server_to_client,

@@ -4,6 +4,7 @@ use super::known::Family;
 use super::{Kind, Map, Tracer, Value};
 use crate::algorithms::Negotiated;
 use crate::kex::exchanger::Exchanger;
+use crate::kex::method::Exchange;
 use crate::limits;
 use crate::messages::kex::KexInit;
 use crate::wire::Message as _;
@@ -113,20 +114,48 @@ fn rows<'a>(c: &'a KexInit<'a>, s: &'a KexInit<'a>, names: Option<&'a Negotiated
     ]
 }
 
+/// Both offers, and what was agreed on.
+pub(crate) struct Offers<'a> {
+    /// KEXINIT of the client and of the server.
+    pub(crate) client: &'a [u8],
+    pub(crate) server: &'a [u8],
+    /// How the shares of the method agreed on travel.
+    pub(crate) method: Option<&'a Exchange>,
+    /// What was agreed on, where every list had a common name.
+    pub(crate) names: Option<&'a Negotiated>,
+    /// Whether this is the first exchange.
+    pub(crate) first: bool,
+    /// Whether strict key exchange is in force.
+    pub(crate) strict: bool,
+}
+
 impl Tracer {
     /// Both offers are there; `agreed` says whether every list had a common name.
     pub(crate) fn negotiated(&mut self, exchanger: &Exchanger, agreed: bool) {
         let names = exchanger.negotiated().filter(|_| agreed);
-        self.context.family = exchanger.family_of_choice().map_or(Family::Unknown, Family::from);
         let [client, server] = exchanger.offers();
-        let (Ok(c), Ok(s)) = (KexInit::decode(client), KexInit::decode(server)) else { return };
-        for row in rows(&c, &s, names.as_ref()) {
+        self.offered(&Offers {
+            client,
+            server,
+            method: exchanger.family_of_choice(),
+            names: names.as_ref(),
+            first: exchanger.session_id().is_none(),
+            strict: exchanger.strict(),
+        });
+    }
+
+    /// The same of a connection between others.
+    pub(crate) fn offered(&mut self, offers: &Offers<'_>) {
+        self.context.family = offers.method.map_or(Family::Unknown, Family::from);
+        let read = (KexInit::decode(offers.client), KexInit::decode(offers.server));
+        let (Ok(c), Ok(s)) = read else { return };
+        for row in rows(&c, &s, offers.names) {
             self.emit(Kind::Decision, row.event());
         }
-        if exchanger.session_id().is_some() {
+        if !offers.first {
             return;
         }
-        let strict = exchanger.strict();
+        let strict = offers.strict;
         let rule = if strict {
             "both first KEXINITs carry the marker: sequence numbers start anew with each NEWKEYS, \
              and the first exchange admits nothing but itself"

@@ -16,6 +16,7 @@ mod packet;
 pub mod redact;
 mod value;
 
+pub(crate) use decisions::Offers;
 pub use exchange::{DerivedKey, KexReport, KexWatch, KeyLog};
 pub use fields::{Class, Field, FieldKind, Shape, Tail, dissect};
 pub use known::{AuthMethod, Context, Family, shape};
