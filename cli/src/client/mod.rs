@@ -97,6 +97,12 @@ fn begin(arguments: Arguments) -> Result<Outcome> {
         settings.forwards.stdio = None;
         plan = plan.for_others();
     } else if proxied {
+        if trace.wanted() {
+            // On the socket they are in the clear: no secret could be left out.
+            let words =
+                "no trace, key log or recording with -O proxy: the packets are the master's";
+            return Err(Fatal::usage(words));
+        }
         way = Way::Master(through_master(&mut settings)?);
         plan = plan.of_shared();
     } else {
@@ -345,9 +351,6 @@ async fn log_in(
     let record = recorder.as_ref().filter(|recorder| recorder.records()).map(|recorder| {
         transcript::Settings { host_bound: settings.host_bound, packet_max: recorder.cap() }
     });
-    if proxied && record.is_some() {
-        return Err(Fatal::usage("--record: the keys of a shared connection are its master's"));
-    }
     // Its files may be pipes that nobody writes to: a signal must end the wait for them.
     let prepared = tokio::task::spawn_blocking(move || {
         let check = HostKeyCheck::new(Arc::clone(&known), learnt_at)?;

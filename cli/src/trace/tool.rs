@@ -196,6 +196,10 @@ fn left(event: &Event) -> Option<String> {
             if class.is_empty() || class == Class::Name.name() {
                 continue;
             }
+            let clear = event.values.get("epoch").and_then(Value::as_number) == Some(0);
+            if clear && !event.values.bytes("wire").is_empty() {
+                return Some("a packet without encryption whose fields are hidden".to_owned());
+            }
             let (off, len) = (index(field.number("off")), index(field.number("len")));
             let end = off.saturating_add(len).min(payload.len());
             let head = if field.text("type") == "string" { 4 } else { 0 };

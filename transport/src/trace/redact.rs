@@ -144,6 +144,10 @@ impl Redactor {
         if length_hidden {
             values.set("pad", Value::Null);
         }
+        // Before the first keys the bytes of the wire are those of the payload.
+        if values.get("epoch").and_then(Value::as_number) == Some(0) {
+            values.set("wire", Value::bytes(&[]));
+        }
     }
 }
 

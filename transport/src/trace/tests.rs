@@ -143,6 +143,22 @@ fn passwords_are_gone_with_their_length() {
     assert!(!contains(&event(&broken, Policy::default()).bytes("payload"), b"one"));
 }
 
+/// A packet without encryption gives away in its bytes what its fields hide.
+#[test]
+fn what_is_hidden_is_not_on_the_wire_either() {
+    let request = password_request();
+    for (epoch, shown) in [(0u32, false), (1, true)] {
+        let shape = shape(request[0], Context::default());
+        let mut values = Map::new()
+            .with("epoch", epoch)
+            .with("wire", Value::bytes(&request))
+            .with("payload", Value::bytes(&request))
+            .with("fields", dissect(&request, shape.as_ref()));
+        Redactor::new(Policy::default(), [3; 32]).redact(&mut values);
+        assert_eq!(!values.bytes("wire").is_empty(), shown, "epoch {epoch}");
+    }
+}
+
 #[test]
 fn secrets_keep_a_mark_that_differs_by_trace() {
     let secret =

@@ -5,8 +5,10 @@ use crate::support::connect;
 use std::io::{Read, Write};
 use tssh_interop_tests::ports::free_port;
 use tssh_interop_tests::process::{PATIENCE, Process};
+use tssh_interop_tests::skip::skip;
 use tssh_interop_tests::terminal::Terminal;
 use tssh_interop_tests::toys::{Service, Toy};
+use tssh_interop_tests::tssh::{is_stand_in, tssh_binary};
 
 /// Streams, statuses and an early end of the outputs are as in a connection of its own.
 #[test]
@@ -77,13 +79,35 @@ fn a_local_forward() {
     }
 }
 
+/// The socket carries everything in the clear, so that a trace of it would give away the session.
+#[test]
+fn what_a_master_carries_is_not_traced() {
+    const NAME: &str = "mux::proxy::what_a_master_carries_is_not_traced";
+    if lacks_openssh(NAME) {
+        return;
+    }
+    if is_stand_in() {
+        return skip(NAME, "ssh has no traces");
+    }
+    let ours = tssh_binary();
+    let shared = Shared::start(&ours, &ours, &[]);
+    let path = shared.server.folder().join("trace");
+    let file = path.to_str().expect("a path in UTF-8");
+    for option in [&["--trace", "jsonl", file][..], &["--keylog", file]] {
+        let refused = shared.run(&[&["-Oproxy"], option].concat(), &["echo in"]);
+        refused.expect_code(255).expect_stderr("the packets are the master's");
+        assert!(!path.exists());
+    }
+    shared.finish();
+}
+
 /// Packets that break the rules end their client alone.
 #[test]
 fn hostile_packets_end_their_client() {
     if lacks_openssh("mux::proxy::hostile_packets_end_their_client") {
         return;
     }
-    let ours = tssh_interop_tests::tssh::tssh_binary();
+    let ours = tssh_binary();
     let shared = Shared::start(&ours, &ours, &[]);
     let hello = [0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 4];
     let proxy = [0, 0, 0, 8, 0x10, 0, 0, 15, 0, 0, 0, 3];
