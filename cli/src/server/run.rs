@@ -71,6 +71,8 @@ fn serve_with(mut arguments: Arguments, account: Account) -> Result<u8> {
     {
         *path = whole;
     }
+    // Its files are made later still.
+    arguments.trace = arguments.trace.absolute();
     let script = Service::script(&arguments)?;
     let settings = script.settings(None)?;
     set_level(settings.log_level);
@@ -103,8 +105,13 @@ fn serve_with(mut arguments: Arguments, account: Account) -> Result<u8> {
     if arguments.inetd {
         return serve_stdio(&service, &arguments.trace);
     }
+    let single = arguments.debug > 0;
+    // Later there may be nobody to hear it: each connection says it once more.
+    if let Some(notice) = arguments.trace.notice("tsshd").filter(|_| !single) {
+        crate::log::show(format_args!("{notice}\n"));
+    }
     let listening = Listening {
-        single: arguments.debug > 0,
+        single,
         background: in_background.then_some(shows_log),
         trace: arguments.trace.clone(),
     };

@@ -122,6 +122,31 @@ impl TraceOptions {
         self.keylog.clone().or_else(inherited)
     }
 
+    /// The same for a process that goes to another folder later.
+    #[must_use]
+    pub fn absolute(&self) -> Self {
+        let whole = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        let files = self.files.iter().map(|(format, path)| (*format, whole(path))).collect();
+        let keylog = self.keylog_path().as_ref().map(whole);
+        Self { files, keylog, ..self.clone() }
+    }
+
+    /// What has to be said aloud, even with `-q`, of files that give secrets away.
+    #[must_use]
+    pub fn notice(&self, program: &str) -> Option<String> {
+        let keylog = self.keylog_path().map(|path| format!("the key log {}", path.display()));
+        let mut names: Vec<String> = keylog.into_iter().collect();
+        if self.secrets {
+            names.extend(self.files.iter().map(|(_, path)| path.display().to_string()));
+        }
+        (!names.is_empty()).then(|| {
+            format!(
+                "{program}: WARNING: whoever has {} can read all of this session, passwords too.",
+                names.join(" or ")
+            )
+        })
+    }
+
     /// The bound on channel packets that Wireshark needs, where it is to read along.
     #[must_use]
     pub fn cap(&self) -> Option<u32> {
@@ -179,6 +204,9 @@ mod tests {
         assert!(recorded.wanted() && !recorded.traced() && recorded.record == Some("r".into()));
         assert_eq!(read(&["--trace", "pcapng", "c"]).unwrap().cap(), Some(PACKET_CAP));
         assert_eq!(options.keylog_path(), Some("k".into()));
+        let elsewhere = options.absolute();
+        assert_eq!(elsewhere.keylog_path(), std::path::absolute("k").ok());
+        assert!(elsewhere.names && !options.keylog_path().is_some_and(|path| path.is_absolute()));
         for bad in [&["--trace", "xml", "f"][..], &["--trace", "text"], &["--trace", "text", "-"]] {
             assert!(read(bad).is_err(), "{bad:?}");
         }

@@ -74,22 +74,6 @@ impl Recorder {
         Ok(Some(Self { options: options.clone(), files, keylog, recording, program }))
     }
 
-    /// What has to be said at the start and at the end, even with `-q`.
-    fn notice(&self) -> Option<String> {
-        let mut names: Vec<String> =
-            self.keylog.iter().map(|(path, _)| format!("the key log {}", path.display())).collect();
-        if self.options.secrets {
-            names.extend(self.files.iter().map(|(path, _)| format!("{}", path.display())));
-        }
-        let program = self.program;
-        (!names.is_empty()).then(|| {
-            format!(
-                "{program}: WARNING: whoever has {} can read all of this session, passwords too.",
-                names.join(" or ")
-            )
-        })
-    }
-
     /// Whether the session is recorded: then [`Recorder::attach`] needs its seed.
     #[must_use]
     pub const fn records(&self) -> bool {
@@ -130,7 +114,7 @@ impl Recorder {
     }
 
     fn start(self, side: Side, peer: &str) -> Result<(Box<Tracer>, Session)> {
-        let notice = self.notice();
+        let notice = self.options.notice(self.program);
         if let Some(notice) = &notice {
             crate::log::show(format_args!("{notice}\r\n"));
         }
