@@ -163,7 +163,14 @@ impl<'a> Client<'a> {
         Ok(Self { wire: Wire::new(stream), settings, id: 0 })
     }
 
+    /// A master that does not answer is waited for as long as a server would be.
     async fn hello(&mut self) -> std::result::Result<(), SocketFault> {
+        let Some(limit) = self.settings.connect_timeout else { return self.say_hello().await };
+        let said = tokio::time::timeout(limit, self.say_hello()).await;
+        said.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+    }
+
+    async fn say_hello(&mut self) -> std::result::Result<(), SocketFault> {
         self.wire.send(&ClientMessage::Hello.encode()).await?;
         let came = self.wire.receive().await?;
         match MasterMessage::decode(&came)? {

@@ -2,9 +2,11 @@
 
 use super::{Shared, lacks_openssh};
 use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
-use tssh_interop_tests::process::PATIENCE;
-use tssh_interop_tests::tssh::tssh_binary;
+use std::os::unix::net::{UnixListener, UnixStream};
+use tssh_interop_tests::openssh::Server;
+use tssh_interop_tests::process::{PATIENCE, run};
+use tssh_interop_tests::skip::skip;
+use tssh_interop_tests::tssh::{client_command, is_stand_in, tssh_binary};
 
 const HELLO: [u8; 12] = [0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 4];
 const CHECK: [u8; 12] = [0, 0, 0, 8, 0x10, 0, 0, 4, 0, 0, 0, 7];
@@ -60,6 +62,29 @@ fn bytes_that_are_no_messages_end_their_client_alone() {
     shared.is_closed_by(&[&HELLO, &SESSION, &[0, 0, 0]]);
     shared.serves_others();
     shared.finish();
+}
+
+/// Whoever has taken the name of the socket and says nothing is waited for as long as a server
+/// would be: ConnectTimeout.
+#[test]
+fn a_master_that_says_nothing_is_left_alone_in_time() {
+    if lacks_openssh("mux::hostile::a_master_that_says_nothing_is_left_alone_in_time") {
+        return;
+    }
+    if is_stand_in() {
+        let name = "mux::hostile::a_master_that_says_nothing_is_left_alone_in_time";
+        return skip(name, "the ssh of Debian 12 waits for ever");
+    }
+    let server = Server::with_lines(&[]);
+    let socket = server.folder().join("c");
+    let _silent = UnixListener::bind(&socket).expect("a socket");
+    let option = format!("-S{}", socket.display());
+    let options = [option.as_str(), "-oConnectTimeout=1"];
+    let alone = run(&mut client_command(&tssh_binary(), &server, &options, &["echo alone"]));
+    alone.expect_code(0).expect_stderr("muxclient: master hello exchange failed");
+    assert_eq!(alone.text(), "alone\n");
+    let check = [&options[..], &["-Ocheck"]].concat();
+    run(&mut client_command(&tssh_binary(), &server, &check, &[])).expect_code(255);
 }
 
 /// What is not known is refused, and the client may go on.
