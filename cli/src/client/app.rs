@@ -150,7 +150,11 @@ impl Client {
     /// `IPQoS`, once and for all.
     pub(super) fn set_service(&mut self) {
         let Some(service) = self.service.take() else { return };
-        let interactive = self.plan.tty || self.plan.program.is_none() || self.settings.x11.wanted;
+        let interactive = match self.plan.program {
+            Some(_) => self.plan.tty || self.settings.x11.wanted,
+            // What others will do with it is not known.
+            None => !self.settings.sharing.master.shares(),
+        };
         let kinds = self.settings.quality.ip_qos;
         service.set(if interactive { kinds.interactive } else { kinds.bulk });
     }

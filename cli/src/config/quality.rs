@@ -60,7 +60,7 @@ impl Quality {
 /// `IPQoS`: the type-of-service byte for each kind of session; nothing leaves the system's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TypeOfService {
-    /// With a terminal or X11, and without a session.
+    /// With a terminal or X11, and without a session where no others share the connection.
     pub interactive: Option<u8>,
     /// Otherwise.
     pub bulk: Option<u8>,

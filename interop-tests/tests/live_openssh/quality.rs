@@ -25,7 +25,12 @@ fn the_type_of_service_follows_the_kind_of_session() {
     };
     assert!(said(&[]).contains("TOS 0x20"), "a command");
     assert!(said(&["-tt"]).contains("TOS 0x48"), "a terminal");
-    assert!(!said(&["-o", "IPQoS=none"]).is_empty());
+    let socket = format!("-S{}", server.folder().join("c").display());
+    for (options, value) in [(&["-N"][..], "TOS 0x48"), (&["-MN", &socket], "TOS 0x20")] {
+        let all = [&["-vvv", "-oIPQoS=af21 cs1"], options].concat();
+        let process = Process::spawn(&mut client_command(&tssh_binary(), &server, &all, &[]));
+        assert!(process.stderr.wait_for(value, PATIENCE), "{options:?}: {}", process.output());
+    }
     let mut command = client_command(&tssh_binary(), &server, &["-vvv", "-oIPQoS=none"], &["true"]);
     let none = run(&mut command);
     assert!(!none.expect_code(0).stderr.contains("TOS 0x"), "{}", none.stderr);
