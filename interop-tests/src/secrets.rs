@@ -43,13 +43,15 @@ pub fn of_key_file(path: &Path) -> Vec<Secret> {
 }
 
 /// The forms in which a secret could be seen: as it is, backwards as big numbers lie in memory,
-/// in hexadecimal of either case, and in base64 at each of the three positions it can have there.
+/// in hexadecimal of either case, with spaces between the bytes too, and in base64 at each of the
+/// three positions it can have there.
 #[must_use]
 pub fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
     let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
     let backwards: Vec<u8> = secret.iter().rev().copied().collect();
+    let spaced: Vec<String> = secret.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut forms = vec![secret.to_vec(), backwards, hex.to_uppercase().into_bytes()];
-    forms.push(hex.into_bytes());
+    forms.extend([hex.into_bytes(), spaced.join(" ").into_bytes()]);
     for skipped in 0..3 {
         // Whole groups of three bytes only: what stands at the ends depends on the neighbours.
         let inner = secret.get(skipped..).unwrap_or_default();

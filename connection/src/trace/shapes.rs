@@ -161,7 +161,7 @@ pub fn shape(number: u8) -> Option<Shape> {
         82 => Shape::of::<RequestFailure<'_>>(),
         90 => Shape::of::<ChannelOpen<'_>>().tail(open),
         91 => Shape::of::<ChannelOpenConfirmation<'_>>(),
-        92 => Shape::of::<ChannelOpenFailure<'_>>(),
+        92 => Shape::of::<ChannelOpenFailure<'_>>().classes(&[("description", Name)]),
         93 => Shape::of::<ChannelWindowAdjust<'_>>(),
         94 => Shape::of::<ChannelData<'_>>().classes(DATA),
         95 => Shape::of::<ChannelExtendedData<'_>>().classes(DATA),

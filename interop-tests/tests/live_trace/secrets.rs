@@ -5,48 +5,16 @@ use std::path::Path;
 use std::process::Command;
 use tssh_interop_tests::openssh::{GUEST_PASSWORD, Server, ServerOptions, is_root};
 use tssh_interop_tests::process::run;
+use tssh_interop_tests::secrets::forms;
 use tssh_interop_tests::skip::skip;
 use tssh_interop_tests::tssh::{bare_command, tssh_binary};
 
 const COMMAND_MARKER: &str = "Marker-Of-The-Command-5512";
 
-/// All forms in which bytes may stand in a file: raw, hexadecimal, Base64 at each of its three
-/// alignments.
-fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
-    let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-    let spaced: Vec<String> = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut forms = vec![secret.to_vec(), hex.to_uppercase().into_bytes(), hex.into_bytes()];
-    forms.push(spaced.join(" ").into_bytes());
-    for shift in 0..3 {
-        // The first and last characters depend on the neighbours.
-        let padded = [&[0; 3][..shift], secret].concat();
-        let whole = base64(&padded);
-        forms.push(whole[4..whole.len() - 4].to_vec());
-    }
-    forms
-}
-
-fn base64(bytes: &[u8]) -> Vec<u8> {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = Vec::new();
-    for chunk in bytes.chunks(3) {
-        let mut three = [0; 3];
-        three[..chunk.len()].copy_from_slice(chunk);
-        let n = u32::from_be_bytes([0, three[0], three[1], three[2]]);
-        out.extend([18, 12, 6, 0].map(|at| DIGITS[(n >> at & 63) as usize]));
-    }
-    out
-}
-
 #[track_caller]
 fn holds(path: &Path, secret: &[u8]) -> bool {
     let content = std::fs::read(path).expect("a trace");
     forms(secret).iter().any(|form| content.windows(form.len()).any(|window| window == form))
-}
-
-#[test]
-fn base64_is_that_of_the_rfc() {
-    assert_eq!(base64(b"foobar"), b"Zm9vYmFy");
 }
 
 #[test]

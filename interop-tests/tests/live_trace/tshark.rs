@@ -31,9 +31,8 @@ fn tshark(capture: &Path, options: &[&str]) -> Finished {
 fn reads(done: &Finished, target: u16) -> Result<(), String> {
     let shown = done.text();
     let marker = String::from_utf8_lossy(&MARKER[..15]).into_owned();
-    let bytes: Vec<u8> = [b"direct-tcpip".as_slice()].concat();
     for (what, there) in [
-        ("direct-tcpip", shown.contains(std::str::from_utf8(&bytes).expect("text"))),
+        ("direct-tcpip", shown.contains("direct-tcpip")),
         ("the target's port", hex_dump_holds(&shown, &target.to_be_bytes())),
         ("channel data", shown.matches("Channel Data (94)").count() >= 4),
         ("the data", shown.contains(&marker) || hex_dump_holds(&shown, &MARKER[..15])),

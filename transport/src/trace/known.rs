@@ -149,10 +149,10 @@ pub fn shape(number: u8, context: Context) -> Option<Shape> {
     use AuthMethod::{Interactive, Password, PublicKey};
     use Family::{Dh, Ecdh, GroupExchange};
     Some(match (number, context.family, context.method) {
-        (1, ..) => Shape::of::<msg::Disconnect<'_>>(),
+        (1, ..) => Shape::of::<msg::Disconnect<'_>>().classes(&[("description", Class::Name)]),
         (2, ..) => Shape::of::<msg::Ignore<'_>>(),
         (3, ..) => Shape::of::<msg::Unimplemented<'_>>(),
-        (4, ..) => Shape::of::<msg::Debug<'_>>(),
+        (4, ..) => Shape::of::<msg::Debug<'_>>().classes(&[("message", Class::Name)]),
         (5, ..) => Shape::of::<msg::ServiceRequest<'_>>(),
         (6, ..) => Shape::of::<msg::ServiceAccept<'_>>(),
         (7, ..) => Shape::of::<msg::ExtInfo<'_>>().tail(|_| Some(&EXTENSIONS)),

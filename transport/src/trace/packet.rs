@@ -7,6 +7,7 @@ use crate::messages::userauth::UserauthRequest;
 use crate::side::Side;
 use crate::wire::Message as _;
 use alloc::vec::Vec;
+use zeroize::Zeroize as _;
 
 /// Where a direction's byte stream stands.
 #[derive(Debug, Default)]
@@ -87,7 +88,9 @@ struct Parts<'a> {
 impl Tracer {
     /// A payload is about to be sealed, which will make it unreadable.
     pub(crate) fn sealing(&mut self, payload: &[u8]) {
-        self.plain.clear();
+        // What was in the one before may have been a password.
+        self.plain.zeroize();
+        self.plain.reserve(payload.len());
         self.plain.extend_from_slice(payload);
     }
 
