@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 const QUEUE_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// How long the session waits for a disk that has stopped taking anything.
 const STALL: Duration = Duration::from_secs(2);
+/// How long a session waits for the disk in all: one that is slow for good ends what is written,
+/// and does not slow the session for good.
+const WAITED_MAX: Duration = Duration::from_secs(10);
 /// How long the end of the session waits for what is still to be written.
 const GOODBYE: Duration = Duration::from_secs(5);
 
@@ -18,6 +21,8 @@ const GOODBYE: Duration = Duration::from_secs(5);
 struct State<T> {
     items: VecDeque<(T, usize)>,
     bytes: usize,
+    /// How long the session has waited for the disk by now.
+    waited: Duration,
     /// How the connection ended, once it did.
     ended: Option<String>,
     /// Nothing is written any more.
@@ -50,7 +55,8 @@ impl<T> Queue<T> {
     #[must_use]
     pub const fn new(what: &'static str, program: &'static str) -> Self {
         let items = VecDeque::new();
-        let state = State { items, bytes: 0, ended: None, broken: false, done: false };
+        let waited = Duration::ZERO;
+        let state = State { items, bytes: 0, waited, ended: None, broken: false, done: false };
         Self { state: Mutex::new(state), changed: Condvar::new(), what, program }
     }
 
@@ -69,10 +75,9 @@ impl<T> Queue<T> {
     /// Called by the session; `bytes` is what the item takes.
     pub fn push(&self, item: T, bytes: usize) {
         let mut state = self.lock();
-        let mut deadline = Instant::now() + STALL;
-        let mut waiting = state.bytes;
+        let mut stalled = Duration::ZERO;
         while state.bytes > QUEUE_BYTES_MAX && !state.broken {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = WAITED_MAX.saturating_sub(state.waited).min(STALL.saturating_sub(stalled));
             if left.is_zero() {
                 state.broken = true;
                 state.items.clear();
@@ -82,12 +87,12 @@ impl<T> Queue<T> {
                 ));
                 break;
             }
+            let (began, waiting) = (Instant::now(), state.bytes);
             state = self.wait(state, left);
-            if state.bytes < waiting {
-                // It takes something, slow as it is.
-                waiting = state.bytes;
-                deadline = Instant::now() + STALL;
-            }
+            state.waited += began.elapsed();
+            // Where it has taken something, slow as it is, the moment begins anew.
+            let moved = state.bytes < waiting;
+            stalled = if moved { Duration::ZERO } else { stalled + began.elapsed() };
         }
         if state.broken {
             return;
@@ -168,5 +173,17 @@ mod tests {
         assert!(state.broken && state.items.is_empty());
         drop(state);
         queue.close("over");
+    }
+
+    /// A disk that always takes a little does not slow a session for ever.
+    #[test]
+    fn a_session_waits_no_longer_than_its_time_in_all() {
+        let queue = Queue::new("trace", "tssh");
+        queue.push(0, QUEUE_BYTES_MAX);
+        queue.push(1, 1);
+        assert!(!queue.lock().broken);
+        queue.lock().waited = WAITED_MAX;
+        queue.push(2, 1);
+        assert!(queue.lock().broken);
     }
 }
