@@ -140,7 +140,8 @@ impl Authenticator {
         let publickey_first =
             self.settings.authentications.first().is_some_and(|method| method == "publickey");
         // An RSA key has to wait: which hash the server takes is not known yet.
-        let ready = self.candidates.first().filter(|c| c.holder == Holder::PlainFile);
+        // A file that could be read only once, such as a pipe, was tried and could not sign.
+        let ready = self.candidates.first().filter(|c| c.holder == Holder::PlainFile && !c.tried);
         let algorithm = ready.and_then(|candidate| match candidate.public.as_ref()? {
             tssh_transport::key::PublicKey::Rsa(_) => None,
             _ => keys::algorithm(candidate, &self.settings.pubkey_accepted_algorithms, None),

@@ -60,6 +60,15 @@ impl Endings {
     }
 }
 
+/// Has a write beyond the limit on the size of a file (`ulimit -f`) fail, where it would end the
+/// program and leave the terminal as it is. Does nothing outside a runtime.
+pub fn survive_file_limit() {
+    if tokio::runtime::Handle::try_current().is_ok() {
+        // The handler stays when the stream goes. Without one it is as it was.
+        let _stream = signal(SignalKind::from_raw(Number::XFSZ.as_raw()));
+    }
+}
+
 /// The name of a process that is to end by a signal.
 const NAME: &str = "tssh: signalled";
 

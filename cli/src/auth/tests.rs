@@ -134,6 +134,18 @@ fn a_plain_key_goes_out_signed_before_the_server_has_spoken() {
 }
 
 #[test]
+fn a_key_that_is_gone_when_it_should_sign_is_tried_once() {
+    let Some(keys) = Keys::make(&[("ed", "ed25519", "")]) else { return };
+    let ed = keys.public("ed");
+    let mut login = keys.login(&["ed"]);
+    std::fs::write(keys.0.0.join("ed"), "").unwrap();
+    assert_eq!(login.next(None, false, None), key(&ed, "ssh-ed25519", false));
+    assert!(!login.sign(&ed, "ssh-ed25519"));
+    assert_eq!(login.next(None, false, None), Step::None);
+    assert_eq!(login.next(ALL, false, None), Step::GiveUp);
+}
+
+#[test]
 fn only_what_the_server_names_is_tried() {
     let Some(keys) = Keys::make(&[("ed", "ed25519", "")]) else { return };
     let mut login = keys.login(&["ed"]);

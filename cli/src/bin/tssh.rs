@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 use tssh::account::Account;
 use tssh::args::{self, Invocation};
-use tssh::exit::OWN_FAILURE;
+use tssh::exit::{OWN_FAILURE, os_words};
 use tssh::{client, cpu, demo, lab, log, signals, trace};
 
 fn main() -> ExitCode {
@@ -38,6 +38,12 @@ fn main() -> ExitCode {
 fn printed(text: &str) -> ExitCode {
     match log::out(format_args!("{text}\n")) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::from(OWN_FAILURE),
+        Err(error) => {
+            // A reader that has gone, such as `head`, has what it wanted.
+            if error.kind() != std::io::ErrorKind::BrokenPipe {
+                log::show(format_args!("tssh: standard output: {}\n", os_words(&error)));
+            }
+            ExitCode::from(OWN_FAILURE)
+        }
     }
 }

@@ -111,13 +111,14 @@ fn begin(arguments: Arguments) -> Result<Outcome> {
             true => Attached::No,
             false => mux::client::attach(&settings, &plan, &mut background)?,
         };
-        match attached {
+        let ended = match attached {
             Attached::No if settings.sharing.persists() && !is_there(&settings) => {
-                return persist(settings, &plan, background);
+                persist(&mut settings, &plan, &mut background)?
             }
-            Attached::No => {}
-            Attached::Ended(status) => return Ok(Outcome::Status(status)),
-            Attached::Signal(number) => return Ok(Outcome::Signal(number)),
+            attached => ended(attached),
+        };
+        if let Some(outcome) = ended {
+            return Ok(outcome);
         }
     }
     let recorder = Recorder::open(&trace, Side::Client)?;
@@ -148,14 +149,18 @@ fn is_there(settings: &Settings) -> bool {
 }
 
 /// `ControlPersist`: a second process connects and goes to the background, and this one uses its
-/// connection as every other client of it does.
+/// connection as every other client of it does. Nothing where a connection of our own is needed.
 fn persist(
-    mut settings: Settings,
+    settings: &mut Settings,
     plan: &Plan,
-    mut background: Option<Background>,
-) -> Result<Outcome> {
+    background: &mut Option<Background>,
+) -> Result<Option<Outcome>> {
     match background::start(Role::Master)? {
-        Started::Ended(status) => return Ok(Outcome::Status(status)),
+        // Of several that start at once one is the master, for the others too.
+        Started::Ended(_) if is_there(settings) => {
+            return Ok(ended(mux::client::attach(settings, plan, background)?));
+        }
+        Started::Ended(status) => return Ok(Some(Outcome::Status(status))),
         Started::Ready => {}
     }
     if plan.program.is_none() && settings.forwards.stdio.is_none() {
@@ -166,7 +171,7 @@ fn persist(
                 let words = os_words(&error);
                 Err(Fatal::new(format!("cannot go to the background: {words}")))
             }
-            _ => Ok(Outcome::Status(0)),
+            _ => Ok(Some(Outcome::Status(0))),
         };
     }
     settings.sharing.master = ControlMaster::No;
@@ -174,10 +179,18 @@ fn persist(
     settings.forwards.local.clear();
     settings.forwards.dynamic.clear();
     settings.forwards.remote.clear();
-    match mux::client::attach(&settings, plan, &mut background)? {
-        Attached::No => Err(Fatal::new("the connection in the background cannot be used")),
-        Attached::Ended(status) => Ok(Outcome::Status(status)),
-        Attached::Signal(number) => Ok(Outcome::Signal(number)),
+    match ended(mux::client::attach(settings, plan, background)?) {
+        None => Err(Fatal::new("the connection in the background cannot be used")),
+        outcome => Ok(outcome),
+    }
+}
+
+/// What came of a shared connection; nothing where there was none.
+fn ended(attached: Attached) -> Option<Outcome> {
+    match attached {
+        Attached::No => None,
+        Attached::Ended(status) => Some(Outcome::Status(status)),
+        Attached::Signal(number) => Some(Outcome::Signal(number)),
     }
 }
 

@@ -53,6 +53,13 @@ pub fn create(path: &Path, keep: Keep) -> Result<File, String> {
     Ok(File::from(file))
 }
 
+/// Whether two paths name one file.
+#[must_use]
+pub fn same(one: &Path, other: &Path) -> bool {
+    matches!((stat(one), stat(other)), (Ok(a), Ok(b))
+        if (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
+}
+
 /// Refuses a folder in which anybody could replace the file.
 ///
 /// # Errors

@@ -70,6 +70,13 @@ impl Recorder {
             }
             None => None,
         };
+        let log = keylog.iter().map(|(path, _)| path);
+        for (at, path) in files.iter().map(|(path, _)| path).chain(log).enumerate() {
+            if files.iter().take(at).any(|(other, _)| file::same(other, path)) {
+                let path = path.display();
+                return Err(fatal(format!("{path} is named twice: each needs a file of its own")));
+            }
+        }
         let recording = options.record.as_deref().map(Recording::open).transpose()?;
         Ok(Some(Self { options: options.clone(), files, keylog, recording, program }))
     }
@@ -118,6 +125,7 @@ impl Recorder {
         if let Some(notice) = &notice {
             crate::log::show(format_args!("{notice}\r\n"));
         }
+        crate::signals::survive_file_limit();
         let Self { options, files, keylog, program, .. } = self;
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| {

@@ -131,13 +131,13 @@ fn copy(path: &Path, face: &mut dyn Face, policy: Policy) -> Result<()> {
 
 /// What a file is by its first bytes.
 fn check(path: &Path) -> Result<u8> {
-    let mut head = Vec::new();
-    let read = open(path)?.take(64).read_to_end(&mut head);
-    read.map_err(|error| fault(path, &os_words(&error)))?;
+    // A pipe can be read only once.
+    let mut reader = open(path)?;
+    let head = reader.fill_buf().map_err(|error| fault(path, &os_words(&error)))?;
     let found = if head.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]) {
-        check_capture(path)?
+        check_capture(path, reader)?
     } else if head.starts_with(b"{") {
-        check_lines(path)?
+        check_lines(Events { path, reader, line: 0 })?
     } else {
         Some("it is no trace in JSON lines and no capture: nobody can say what it holds".to_owned())
     };
@@ -151,8 +151,7 @@ fn check(path: &Path) -> Result<u8> {
 }
 
 /// A capture holds what was on the wire; only the secrets beside it open it.
-fn check_capture(path: &Path) -> Result<Option<String>> {
-    let mut reader = open(path)?;
+fn check_capture(path: &Path, mut reader: BufReader<File>) -> Result<Option<String>> {
     let failed = |error: std::io::Error| fault(path, &os_words(&error));
     loop {
         let mut head = [0; 8];
@@ -173,8 +172,7 @@ fn check_capture(path: &Path) -> Result<Option<String>> {
     }
 }
 
-fn check_lines(path: &Path) -> Result<Option<String>> {
-    let mut events = Events::open(path)?;
+fn check_lines(mut events: Events<'_>) -> Result<Option<String>> {
     while let Some(event) = events.next()? {
         if let Some(found) = left(&event) {
             return Ok(Some(format!("event {} holds {found}", event.n)));

@@ -5,6 +5,7 @@ use super::peer::Peer;
 use crate::exit::os_words;
 use crate::limits::{MUX_BACKLOG, MUX_CLIENTS_MAX};
 use crate::log;
+use crate::mux::PATH_BYTES_MAX;
 use rustix::fs::{Mode, chmod};
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, listen, socket_with,
@@ -86,6 +87,13 @@ pub fn clients() -> Arc<Semaphore> {
 /// Binds a name that nobody knows, and gives the socket its real one when it is whole: so nobody
 /// finds one that does not listen yet, and nothing that is there is replaced.
 fn make(path: &Path) -> Result<UnixListener, Unshared> {
+    if path.as_os_str().len() >= PATH_BYTES_MAX {
+        // The name beside it may be short enough, but no client could connect to this one.
+        let shown = path.display();
+        return Err(Unshared::Impossible(format!(
+            "unix_listener: path \"{shown}\" too long for Unix domain socket"
+        )));
+    }
     let temporary = beside(path);
     let made = bound(&temporary).map_err(|error| {
         let words = os_words(&error);
@@ -185,5 +193,8 @@ mod tests {
         let path = folder.0.join("a".repeat(room));
         assert_eq!(path.as_os_str().len(), 107);
         make(&path).unwrap();
+        let longer = folder.0.join("a".repeat(room + 1));
+        assert!(matches!(make(&longer), Err(Unshared::Impossible(_))));
+        assert!(!longer.exists(), "nobody could connect to it");
     }
 }
