@@ -43,6 +43,8 @@ pub enum Fault {
     Version(u32),
     /// More variables than anybody has.
     TooManyVariables,
+    /// A NUL where no program can have one. OpenSSH's servers end the whole connection over it.
+    Nul,
 }
 
 impl std::fmt::Display for Fault {
@@ -57,6 +59,7 @@ impl std::fmt::Display for Fault {
             Self::TooManyVariables => {
                 write!(f, "more than {MUX_ENVIRONMENT_MAX} environment variables")
             }
+            Self::Nul => f.write_str("a NUL in a command, a variable or the name of a terminal"),
         }
     }
 }
@@ -311,7 +314,9 @@ impl NewSession {
             }
             session.environment.push(r.string("environment string")?.to_vec());
         }
-        Ok(session)
+        let strings = session.environment.iter().chain([&session.command]).map(Vec::as_slice);
+        let nul = strings.chain([session.term.as_bytes()]).any(|string| string.contains(&0));
+        if nul { Err(Fault::Nul) } else { Ok(session) }
     }
 
     fn encode(&self, w: &mut Writer<'_>) {

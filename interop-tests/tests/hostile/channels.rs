@@ -275,7 +275,6 @@ fn known_messages_that_do_not_fit_their_form_end_the_connection() {
         ChannelOpen::new(b"session", 1, 1, 1, b"x").payload(),
         open(b""),
         open(b"\xff\xff\xff\xffhost"),
-        open(b"\0\0\0\x01\xff\0\0\0\x50\0\0\0\0\0\0\0\0"),
         GlobalRequestMsg::new(b"tcpip-forward", true, b"\0\0\0\x01x").payload(),
         vec![80, 0xff, 0xff, 0xff, 0xff],
         vec![94, 0, 0, 0, 0, 0, 0, 0, 2, b'x'],

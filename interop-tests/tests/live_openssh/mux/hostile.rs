@@ -60,6 +60,10 @@ fn bytes_that_are_no_messages_end_their_client_alone() {
     shared.is_closed_by(&[&[0, 0, 0, 2, 0, 0]]);
     // A session whose descriptors do not come.
     shared.is_closed_by(&[&HELLO, &SESSION, &[0, 0, 0]]);
+    // A command of one NUL, for which servers end the whole connection.
+    let mut nul = [&SESSION[..], &[0]].concat();
+    (nul[3], nul[47]) = (45, 1);
+    shared.is_closed_by(&[&HELLO, &nul]);
     shared.serves_others();
     shared.finish();
 }

@@ -131,6 +131,27 @@ fn a_master_persists_for_its_time() {
     sharing.run(&["-Oexit"], &[]).expect_code(0);
 }
 
+/// Several that start at the same moment: one becomes the master, and the commands of all run.
+#[test]
+fn clients_that_start_together_all_run() {
+    if lacks_openssh("mux::lifetime::clients_that_start_together_all_run") {
+        return;
+    }
+    let sharing = Sharing::new(&tssh_binary());
+    let socket = format!("-S{}", sharing.socket.display());
+    let options = ["-oControlMaster=auto", "-oControlPersist=2", &socket];
+    let all = [0, 1, 2, 3, 4, 5].map(|n| {
+        let command = [format!("exit {n}")];
+        let command = command.each_ref().map(String::as_str);
+        client_command(&sharing.program, &sharing.server, &options, &command)
+    });
+    // Each line above writes the file of known hosts anew, which those below read.
+    for (code, mut client) in (0..).zip(all.map(|mut command| Process::spawn(&mut command))) {
+        client.finish(PATIENCE).expect_code(code);
+    }
+    sharing.run(&["-Oexit"], &[]).expect_code(0);
+}
+
 /// `ControlPersist=yes`, with a terminal, forwards and `-N`: until it is told to end.
 #[test]
 fn a_master_persists_until_it_is_told_to_end() {
