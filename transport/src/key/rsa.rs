@@ -107,19 +107,6 @@ pub(super) struct RsaSecret {
     key: rsa::PrivateKey,
     /// Seeds the blinding factors of each signature.
     blinding: Zeroizing<[u8; SEED_BYTES]>,
-    /// The last field: it is dropped when the key has been.
-    _remains: Remains,
-}
-
-/// What the key gives back as it is when it is dropped: its parameters for calculating modulo the
-/// primes, and so the primes.
-#[derive(Clone)]
-struct Remains;
-
-impl Drop for Remains {
-    fn drop(&mut self) {
-        wipe::after_big_numbers(|| ());
-    }
 }
 
 /// The numbers of a private key, big-endian.
@@ -179,7 +166,7 @@ impl RsaSecret {
         let digest = Sha512::new().chain_update(b"rsa blinding").chain_update(&**d).finalize();
         let mut blinding = Zeroizing::new([0; SEED_BYTES]);
         blinding.copy_from_slice(&digest);
-        Ok(Self { key, blinding, _remains: Remains })
+        Ok(Self { key, blinding })
     }
 
     pub(super) fn public(&self) -> RsaPublic {
