@@ -89,14 +89,18 @@ where
             let app = ServerApp::new(policy, peer, hooks, Arc::clone(&log));
             let app = around(app, &mut stack);
             let ended = run(socket, stack, app, options).await;
-            let Some(traced) = traced else { return ended };
-            // It waits for a disk, and other connections go on meanwhile.
-            let finish = move || {
-                traced.finish(&ended);
-                ended
-            };
-            let finished = tokio::task::spawn_blocking(finish).await;
-            finished.unwrap_or_else(|error| Ended::Socket(error.to_string()))
+            match traced {
+                None => ended,
+                Some(traced) => {
+                    // It waits for a disk, and other connections go on meanwhile.
+                    let finish = move || {
+                        traced.finish(&ended);
+                        ended
+                    };
+                    let finished = tokio::task::spawn_blocking(finish).await;
+                    finished.unwrap_or_else(|error| Ended::Socket(error.to_string()))
+                }
+            }
         }
         Err(error) => Ended::Protocol(error),
     };
