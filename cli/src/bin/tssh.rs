@@ -2,11 +2,18 @@
 
 #![forbid(unsafe_code)]
 
+use std::alloc::System;
 use std::process::ExitCode;
 use tssh::account::Account;
 use tssh::args::{self, Invocation};
 use tssh::exit::{OWN_FAILURE, os_words};
 use tssh::{client, cpu, demo, lab, log, signals, trace};
+use zeroizing_alloc::ZeroAlloc;
+
+/// Memory that is given back is overwritten first: crates that calculate with private keys give
+/// primes and other intermediate values back as they are.
+#[global_allocator]
+static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     signals::carry_out();
