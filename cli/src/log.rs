@@ -4,8 +4,8 @@
 
 use crate::config::pattern::{Verdict, host_list};
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::Write as _;
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::panic::Location;
@@ -99,7 +99,7 @@ impl Level {
 /// Patterns of `LogVerbose`, which are set once.
 static VERBOSE: OnceLock<Vec<String>> = OnceLock::new();
 static LEVEL: AtomicU8 = AtomicU8::new(Level::Info as u8);
-static FILE: Mutex<Option<File>> = Mutex::new(None);
+static FILE: Mutex<Option<Box<dyn Write + Send>>> = Mutex::new(None);
 static SYSLOG: Mutex<Option<(UnixDatagram, u32)>> = Mutex::new(None);
 
 /// Where the system's log listens.
@@ -166,8 +166,13 @@ pub fn change_level(louder: bool) -> &'static str {
 /// What opening the file gave.
 pub fn set_file(path: &Path) -> std::io::Result<()> {
     let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-    *FILE.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+    set_writer(Box::new(file));
     Ok(())
+}
+
+/// Sends every message there from now on.
+pub fn set_writer(writer: Box<dyn Write + Send>) {
+    *FILE.lock().unwrap_or_else(PoisonError::into_inner) = Some(writer);
 }
 
 /// Shows messages from places that match one of these lists of patterns (`LogVerbose`), whatever

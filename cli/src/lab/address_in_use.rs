@@ -54,7 +54,7 @@ fn done(board: &mut Blackboard) -> io::Result<Vec<Claim>> {
     client.says(NONE_SET_UP)?;
     client.says(" stands")?;
     let greeting = toys::read_mail(other)?.greeting;
-    let messages = client.messages()?;
+    let messages = client.messages();
     client.leave()?;
 
     let words = ["-N", "-o", "ExitOnForwardFailure=yes", "-L", &busy, "S"];

@@ -12,8 +12,10 @@
 //! | [`tap`] | the bytes of the SSH connection, as somebody on the way would have them |
 //! | [`wire`] | its packets, from the server's trace |
 //! | [`toys`] | services and programs at both ends |
+//! | [`attack`] | peers with one fault, and what clients make of them |
 
 mod address_in_use;
+mod attack;
 mod claims;
 mod dynamic;
 mod gateway_ports;
@@ -30,10 +32,13 @@ mod wire;
 mod x11_cookie;
 
 use crate::exit::{Fatal, OWN_FAILURE, Result, os_words};
-use crate::log;
 use crate::plan::{Style, has_colours, painted, wrapped};
+use crate::signals::{Endings, die_of};
+use crate::{log, open_files};
 use claims::Claim;
+use rustix::process::{Resource, getrlimit};
 use stage::Stage;
+use std::cell::RefCell;
 use std::io;
 use tssh_forward::core::policy::Policy;
 use wire::Shown;
@@ -63,31 +68,70 @@ static LESSONS: [&Lesson; 9] = [
     &windows::LESSON,
 ];
 
-/// The names of all lessons.
+/// Descriptors that the thirstiest lesson takes, and some.
+const DESCRIPTORS_MIN: u64 = 64;
+
+/// The names of all lessons and attacks.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    LESSONS.iter().map(|lesson| lesson.name).chain(["list"])
+    LESSONS.iter().map(|lesson| lesson.name).chain(attack::names()).chain(["list"])
 }
 
 /// Gives one lesson, or lists them; yields the exit status. `more` goes to the command line of the
 /// first tssh that the lesson runs.
 ///
 /// # Errors
-/// A lesson that there is not.
+/// A lesson that there is not, one that cannot be written, and what a machine lacks for it.
 pub fn run(name: &str, more: Vec<String>) -> Result<u8> {
     let style = Style::of_environment();
-    let mut board = Blackboard { style, colours: has_colours(), wire: String::new(), more };
+    let mut board = Blackboard::new(style, more);
     if name == "list" {
         board.list();
-        return Ok(0);
+        return board.written(0);
     }
-    let Some(at) = LESSONS.iter().position(|lesson| lesson.name == name) else {
+    if !names().any(|known| known == name) {
         let all: Vec<&str> = names().collect();
-        return Err(Fatal::usage(format!(
-            "--lab: no lesson {name:?}; there is: {}",
-            all.join(", ")
-        )));
+        let text = format!("--lab: no lesson {name:?}; there is: {}", all.join(", "));
+        return Err(Fatal::usage(text));
+    }
+    open_files::raise();
+    enough_descriptors()?;
+    end_by_signals()?;
+    let more = std::mem::take(&mut board.more);
+    if let Some(status) = attack::run(name, &board, &more) {
+        return status.and_then(|status| board.written(status));
+    }
+    board.more = more;
+    let status = match LESSONS.iter().position(|lesson| lesson.name == name) {
+        Some(at) => board.give(LESSONS[at], LESSONS.get(at + 1).copied()),
+        None => OWN_FAILURE,
     };
-    Ok(board.give(LESSONS[at], LESSONS.get(at + 1).copied()))
+    board.written(status)
+}
+
+/// A lesson without descriptors would wait for connections that nobody can take.
+fn enough_descriptors() -> Result<()> {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let open = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count) as u64;
+    if limit.saturating_sub(open) >= DESCRIPTORS_MIN {
+        return Ok(());
+    }
+    Err(Fatal::usage(format!(
+        "tssh: --lab: {limit} files may be open, and {open} are: a lesson takes {DESCRIPTORS_MIN} \
+         more (see ulimit -n)"
+    )))
+}
+
+/// A signal that ends programs ends the lesson, whatever the client within it does about it.
+fn end_by_signals() -> Result<()> {
+    let failed = |error: io::Error| Fatal::usage(format!("tssh: --lab: {}", os_words(&error)));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(failed)?;
+    let mut endings = runtime.block_on(async { Endings::listen() })?;
+    toys::named("signals", move || {
+        let number = runtime.block_on(endings.next());
+        std::process::exit(i32::from(die_of(number)));
+    })
+    .map_err(failed)
 }
 
 /// Where lessons are written.
@@ -98,13 +142,51 @@ struct Blackboard {
     wire: String,
     /// Words for the first command line.
     more: Vec<String>,
+    /// The first failure to write.
+    fault: RefCell<Option<io::Error>>,
 }
 
 impl Blackboard {
+    fn new(style: Style, more: Vec<String>) -> Self {
+        let fault = RefCell::new(None);
+        Self { style, colours: has_colours(), wire: String::new(), more, fault }
+    }
+
     fn write(&self, text: &str) {
-        // A reader that has gone does not stop the lesson.
+        if self.is_gone() {
+            return;
+        }
         let text = self.style.drawn(text);
-        let _ = log::out(if self.colours { painted(&text) } else { text });
+        let text = if self.colours { painted(&text) } else { text };
+        if let Err(error) = log::out(text) {
+            *self.fault.borrow_mut() = Some(error);
+        }
+    }
+
+    /// Whether nobody can read any more.
+    fn is_gone(&self) -> bool {
+        self.fault.borrow().is_some()
+    }
+
+    /// The exit status, unless something could not be written.
+    fn written(&self, status: u8) -> Result<u8> {
+        match &*self.fault.borrow() {
+            None => Ok(status),
+            // A reader that has gone, such as `head`, has what it wanted.
+            Some(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(OWN_FAILURE),
+            Some(error) => Err(Fatal::usage(format!("tssh: standard output: {}", os_words(error)))),
+        }
+    }
+
+    fn title(&self, title: &str) {
+        let rest = 75_usize.saturating_sub(title.chars().count());
+        self.write(&format!("── {title} {}\n", "─".repeat(rest)));
+    }
+
+    fn broke_off(&self, error: &io::Error) -> u8 {
+        self.heading("The lesson broke off");
+        self.say(&os_words(error));
+        1
     }
 
     /// A sentence or more.
@@ -119,6 +201,11 @@ impl Blackboard {
     /// A command line, as it would be typed.
     fn command(&self, words: &[&str]) {
         self.write(&format!("\n  $ tssh {}\n", words.join(" ")));
+    }
+
+    /// The same of another program.
+    fn command_of(&self, words: &[String]) {
+        self.write(&format!("\n  $ {}\n", words.join(" ")));
     }
 
     /// The same, with the pictures of its forwards.
@@ -143,23 +230,25 @@ impl Blackboard {
         for lesson in LESSONS {
             self.write(&wrapped(&format!("  {:16}", lesson.name), lesson.title));
         }
-        self.write("\nEach runs on loopback addresses within one process, in a few seconds.\n");
+        self.write("\nAttacks, and peers with one fault: tssh --lab NAME\n\n");
+        for (name, title) in attack::rows() {
+            self.write(&wrapped(&format!("  {name:17}"), title));
+        }
+        self.write("\nEach runs on loopback addresses within this machine, in a few seconds.\n");
     }
 
     fn give(&mut self, lesson: &Lesson, next: Option<&Lesson>) -> u8 {
-        let rest = 75_usize.saturating_sub(lesson.title.chars().count());
-        self.write(&format!("── {} {}\n", lesson.title, "─".repeat(rest)));
+        self.title(lesson.title);
         for part in lesson.told.split("\n\n") {
             self.write("\n");
             self.say(&part.replace('\n', " "));
         }
+        if self.is_gone() {
+            return OWN_FAILURE;
+        }
         let claims = match (lesson.done)(self) {
             Ok(claims) => claims,
-            Err(error) => {
-                self.heading("The lesson broke off");
-                self.say(&os_words(&error));
-                return 1;
-            }
+            Err(error) => return self.broke_off(&error),
         };
         self.heading("What was seen");
         for claim in &claims {

@@ -1,9 +1,9 @@
 //! Server, keys and client of one lesson.
 //!
-//! Keys and known hosts are files that exist in memory alone and go with the process; messages go
-//! to such a file too, where the lesson reads them. The client is tssh itself, run on a thread
-//! with the words that the lesson shows, and behind them what a lesson needs: where the server
-//! is, the key, and that nothing of the user's own is read.
+//! Keys and known hosts are files that exist in memory alone and go with the process; messages are
+//! kept, where the lesson awaits them. The client is tssh itself, run on a thread with the words
+//! that the lesson shows, and behind them what a lesson needs: where the server is, the key, and
+//! that nothing of the user's own is read.
 
 use super::host::{Host, Seen};
 use super::tap::{Passed, Seen as Tapped, Tap};
@@ -17,14 +17,14 @@ use crate::server::peer::Peer;
 use crate::server::serve::serve_as;
 use crate::{client, cpu, log};
 use rustix::fs::{MemfdFlags, Mode, fchmod, memfd_create};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::FileExt as _;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tssh_connection::Stack;
@@ -39,8 +39,8 @@ use tssh_transport::trace::Event;
 pub const SERVER: &str = "S";
 /// Who logs in there.
 pub const USER: &str = "student";
-/// How often the messages are looked at.
-const LOOK: Duration = Duration::from_millis(5);
+/// What the lesson may keep of messages: no lesson has as many.
+const MESSAGES_BYTES_MAX: usize = 1 << 20;
 /// What the server saw and the lesson has not looked at.
 const SEEN_MAX: usize = 256;
 /// What stands before the 32 bytes of an Ed25519 key in PKCS#8, RFC 8410 section 7.
@@ -51,10 +51,11 @@ const PKCS8_ED25519: [u8; 16] =
 const ED25519_BYTES: usize = 32;
 
 /// A file in memory.
-struct Memory(File);
+pub struct Memory(File);
 
 impl Memory {
-    fn new(content: &[u8]) -> io::Result<Self> {
+    /// A file with this content.
+    pub fn new(content: &[u8]) -> io::Result<Self> {
         let mut file = File::from(memfd_create("tssh-lab", MemfdFlags::CLOEXEC)?);
         // As strict as keys are looked at.
         fchmod(&file, Mode::RUSR | Mode::WUSR)?;
@@ -67,11 +68,65 @@ impl Memory {
         format!("/proc/self/fd/{}", self.0.as_raw_fd())
     }
 
+    /// The name under which other processes of the same user can open it.
+    pub fn path_for_others(&self) -> String {
+        format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd())
+    }
+
     fn text(&self) -> io::Result<String> {
         let size = usize::try_from(self.0.metadata()?.len()).unwrap_or(0);
         let mut bytes = vec![0; size];
         self.0.read_exact_at(&mut bytes, 0)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+/// What the client says, and whether it has ended: to be waited for.
+#[derive(Clone, Default)]
+struct Messages(Arc<(Mutex<Said>, Condvar)>);
+
+#[derive(Default)]
+struct Said {
+    bytes: Vec<u8>,
+    /// Clients that have ended.
+    ended: usize,
+}
+
+impl Messages {
+    fn change(&self, act: impl FnOnce(&mut Said)) {
+        act(&mut self.0.0.lock().unwrap_or_else(PoisonError::into_inner));
+        self.0.1.notify_all();
+    }
+
+    /// Everything so far behind the first `begin` bytes.
+    fn text(&self, begin: usize) -> String {
+        let said = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(said.bytes.get(begin..).unwrap_or_default()).into_owned()
+    }
+
+    fn len(&self) -> usize {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).bytes.len()
+    }
+
+    /// Waits until something holds; false where it never did.
+    fn wait(&self, until: impl Fn(&Said) -> bool) -> bool {
+        let said = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.0.1.wait_timeout_while(said, PATIENCE, |said| !until(said));
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+}
+
+impl io::Write for Messages {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.change(|said| {
+            let room = MESSAGES_BYTES_MAX.saturating_sub(said.bytes.len());
+            said.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        });
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -81,12 +136,14 @@ pub struct Stage {
     host_key: Vec<u8>,
     key: Memory,
     known_hosts: Memory,
-    messages: Memory,
+    messages: Messages,
     seen: Receiver<Seen>,
     tapped: Tapped,
     watched: Watched,
     /// Words for the first client.
     more: RefCell<Vec<String>>,
+    /// Clients that were started.
+    clients: Cell<usize>,
 }
 
 impl Stage {
@@ -98,8 +155,8 @@ impl Stage {
         let (key, user_key) = new_key()?;
         let known_hosts =
             Memory::new(format!("{SERVER} {}\n", host_key.public().to_line()).as_bytes())?;
-        let messages = Memory::new(b"")?;
-        log::set_file(messages.path().as_ref())?;
+        let messages = Messages::default();
+        log::set_writer(Box::new(messages.clone()));
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -125,6 +182,7 @@ impl Stage {
             tapped,
             watched,
             more: RefCell::new(more),
+            clients: Cell::new(0),
         })
     }
 
@@ -140,9 +198,14 @@ impl Stage {
             Err(fatal) => return Err(io::Error::other(fatal.message)),
         };
         let thread = std::thread::Builder::new().name("client".to_owned());
-        let thread = thread.spawn(move || client::main(*arguments))?;
-        let begin = self.messages.text()?.len();
-        Ok(Client { stage: self, thread, handle: None, begin })
+        let (begin, messages) = (self.messages.len(), self.messages.clone());
+        let before = self.clients.replace(self.clients.get() + 1);
+        let thread = thread.spawn(move || {
+            let status = client::main(*arguments);
+            messages.change(|said| said.ended += 1);
+            status
+        })?;
+        Ok(Client { stage: self, thread, handle: None, begin, before })
     }
 
     /// What is behind the words of every lesson.
@@ -252,28 +315,32 @@ pub struct Client<'a> {
     handle: Option<Handle>,
     /// Where its messages begin.
     begin: usize,
+    /// Clients that were started before it; a lesson has one after the other.
+    before: usize,
 }
 
 impl Client<'_> {
     /// All its messages so far, and the server's among them.
-    pub fn messages(&self) -> io::Result<String> {
-        let text = self.stage.messages.text()?;
-        Ok(text.get(self.begin..).unwrap_or_default().to_owned())
+    pub fn messages(&self) -> String {
+        self.stage.messages.text(self.begin)
+    }
+
+    fn has_ended(&self, said: &Said) -> bool {
+        said.ended > self.before
     }
 
     /// Waits for a message.
     pub fn says(&self, part: &str) -> io::Result<()> {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            if self.messages()?.contains(part) {
-                return Ok(());
-            }
-            if Instant::now() >= until || self.thread.is_finished() {
-                let text = format!("tssh never said {part:?}; it said:\n{}", self.messages()?);
-                return Err(io::Error::other(text));
-            }
-            std::thread::sleep(LOOK);
+        let part_of = |said: &Said| {
+            let text = said.bytes.get(self.begin..).unwrap_or_default();
+            text.windows(part.len()).any(|window| window == part.as_bytes())
+        };
+        self.stage.messages.wait(|said| part_of(said) || self.has_ended(said));
+        if self.messages().contains(part) {
+            return Ok(());
         }
+        let text = format!("tssh never said {part:?}; it said:\n{}", self.messages());
+        Err(io::Error::other(text))
     }
 
     /// Waits until the server has taken the connection up.
@@ -294,12 +361,8 @@ impl Client<'_> {
 
     /// Waits for its end; its exit status.
     pub fn ends(self) -> io::Result<u8> {
-        let until = Instant::now() + PATIENCE;
-        while !self.thread.is_finished() {
-            if Instant::now() >= until {
-                return Err(io::Error::other("tssh did not end"));
-            }
-            std::thread::sleep(LOOK);
+        if !self.stage.messages.wait(|said| self.has_ended(said)) {
+            return Err(io::Error::other("tssh did not end"));
         }
         self.thread.join().map_err(|_| io::Error::other("the client's thread panicked"))
     }

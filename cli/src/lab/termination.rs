@@ -69,7 +69,7 @@ fn done(board: &mut Blackboard) -> io::Result<Vec<Claim>> {
     client.says("Waiting for forwarded connections to terminate...")?;
     let stayed = client.stays(MOMENT);
     let echo = said(&mut program, "after")?;
-    let messages = client.messages()?;
+    let messages = client.messages();
     let shown = Shown { messages: &["CHANNEL_REQUEST"], with: "exit-status", most: 1 };
     board.keep(&stage, shown);
     let shown = Shown { messages: &["CHANNEL_EOF"], with: "", most: 3 };

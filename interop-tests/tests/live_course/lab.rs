@@ -1,13 +1,15 @@
 //! Every lesson, as somebody types it: it holds, it is quick, and it leaves nothing behind.
 
+use rustix::process::Signal;
 use std::process::Command;
-use tssh_interop_tests::process::{Finished, run};
+use std::time::Instant;
+use tssh_interop_tests::process::{Finished, PATIENCE, Process, run};
 use tssh_interop_tests::scratch::Scratch;
 use tssh_interop_tests::tssh::{is_stand_in, tssh_binary};
 
 /// Runs a lesson where the home and the folder for temporary files are empty, and checks that
 /// they still are afterwards.
-fn lesson(name: &str, locale: &str) -> Finished {
+pub fn lesson(name: &str, locale: &str) -> Finished {
     let folder = Scratch::new();
     let mut command = Command::new(tssh_binary());
     command.args(["--lab", name]).env("HOME", folder.path()).env("TMPDIR", folder.path());
@@ -22,6 +24,7 @@ fn names() -> Vec<String> {
     let list = lesson("list", "C.UTF-8");
     list.expect_code(0);
     let text = list.text();
+    let (text, _) = text.split_once("\nAttacks,").expect("lessons, and then attacks");
     let rows = text.lines().filter_map(|line| line.strip_prefix("  "));
     rows.filter_map(|row| row.split(' ').next()).map(str::to_owned).collect()
 }
@@ -61,18 +64,39 @@ fn every_lesson_holds_and_leads_to_the_next() {
     assert!(lesson("local", "C").text().is_ascii());
 }
 
-/// A lesson that cannot do what it tells of fails, with a status of its own.
+/// What cannot be given says so at once, and with a status.
 #[test]
-fn a_lesson_that_breaks_off_and_one_that_there_is_not_have_their_statuses() {
+fn a_lesson_that_there_is_not_and_one_that_cannot_be_given() {
     if is_stand_in() {
         return;
     }
     let unknown = lesson("nosuch", "C");
     unknown.expect_code(255).expect_stderr("there is: local, remote");
-    let mut starved = Command::new("sh");
-    let script = r#"ulimit -n 12; exec "$0" --lab local"#;
-    starved.args(["-c", script]).arg(tssh_binary()).env("LC_ALL", "C.UTF-8");
-    let done = run(&mut starved);
-    done.expect_code(1);
-    assert!(done.text().contains("The lesson broke off"), "{}", done.text());
+    for (script, words) in [
+        (r#"ulimit -n 12; exec "$0" --lab local"#, "12 files may be open"),
+        (r#"exec "$0" --lab local >/dev/full"#, "standard output: No space left on device"),
+        (r#"exec "$0" --lab list >/dev/full"#, "standard output: No space left on device"),
+    ] {
+        let begun = Instant::now();
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).arg(tssh_binary()).env("LC_ALL", "C.UTF-8");
+        run(&mut command).expect_code(255).expect_stderr(words);
+        assert!(begun.elapsed() < PATIENCE / 12, "{script} takes {:?}", begun.elapsed());
+    }
+}
+
+/// Whatever the client within it makes of the signal.
+#[test]
+fn an_interrupted_lesson_ends_by_the_signal() {
+    if is_stand_in() {
+        return;
+    }
+    for name in ["windows", "termination"] {
+        let mut command = Command::new(tssh_binary());
+        let mut process = Process::spawn(command.args(["--lab", name]));
+        assert!(process.stdout.wait_for("$ tssh ", PATIENCE), "{}", process.output());
+        process.signal(Signal::INT);
+        let done = process.finish(PATIENCE);
+        done.expect_code(128 + Signal::INT.as_raw());
+    }
 }

@@ -1,8 +1,9 @@
-//! The chapter as a course: `--plan`, `--advise`, `--lab`, `--run-coverage`, and every command of
-//! docs/course.md.
+//! The chapter as a course: `--plan`, `--advise`, `--lab`, `--run-coverage`; attacks; and every
+//! command of the documents.
 
 #![forbid(unsafe_code)]
 
+mod attacks;
 mod coverage;
 mod docs;
 mod lab;

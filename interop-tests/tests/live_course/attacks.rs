@@ -1,0 +1,121 @@
+//! Peers with one fault: tssh and OpenSSH catch all of them, and find none in a server without.
+
+use crate::lab::lesson;
+use std::process::Command;
+use tssh_interop_tests::openssh::program_path;
+use tssh_interop_tests::pair::{Pair, lacks};
+use tssh_interop_tests::process::{Finished, run};
+use tssh_interop_tests::tssh::{is_stand_in, tssh_binary};
+use tssh_interop_tests::{citations, source};
+
+/// What somebody on the way does, and faults of a server.
+const ATTACKS: usize = 6 + 12;
+
+fn lab(words: &[&str]) -> Finished {
+    let mut command = Command::new(tssh_binary());
+    command.arg("--lab").args(words).env("LC_ALL", "C.UTF-8").env_remove("SSH_AUTH_SOCK");
+    run(&mut command)
+}
+
+/// Check 10 of the requirements for teaching, the half that speaks of faults: all are caught, and
+/// a peer that has none is served.
+#[test]
+fn tssh_catches_every_fault_and_serves_a_peer_without() {
+    if is_stand_in() {
+        return;
+    }
+    let done = lesson("attacks", "C.UTF-8");
+    done.expect_code(0);
+    let text = done.text();
+    assert_eq!(text.matches('✓').count(), ATTACKS + 1, "{text}");
+    assert!(!text.contains('✗'), "{text}");
+    let score = format!("tssh caught {ATTACKS} of {ATTACKS}; the peer without a fault was served.");
+    assert!(text.contains(&score), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+}
+
+#[test]
+fn openssh_catches_every_fault_and_serves_a_peer_without() {
+    if is_stand_in() || lacks("attacks::openssh_catches_every_fault", &[]) {
+        return;
+    }
+    let ssh = program_path("ssh");
+    let done = lab(&["grade-client", ssh.to_str().expect("a path")]);
+    let text = done.expect_code(0).text();
+    assert!(text.contains(&format!("caught {ATTACKS} of {ATTACKS}; the peer")), "{text}");
+}
+
+#[test]
+fn servers_without_a_fault_pass() {
+    if is_stand_in() || lacks("attacks::servers_without_a_fault_pass", &[]) {
+        return;
+    }
+    for pair in [Pair::TsshSshd, Pair::TsshTsshd] {
+        let server = pair.server(&[]);
+        let port = server.port().to_string();
+        let known = format!("UserKnownHostsFile={}", server.known_hosts().display());
+        let (key, user) = (server.user_key(), format!("{}@127.0.0.1", server.user()));
+        let key = key.to_str().expect("a path");
+        let words = ["grade-server", "-F", "none", "-p", &port, "-i", key, "-o", &known];
+        let done = lab(&[&words[..], &["-o", "BatchMode=yes", &user]].concat());
+        let text = done.expect_code(0).text();
+        let fine = text.contains("tssh finds nothing wrong with it") && !text.contains('✗');
+        assert!(fine, "{text}");
+    }
+}
+
+/// Clients that notice nothing do not pass: one that is content with anything, one that is content
+/// with nothing, and one that does not even connect.
+#[test]
+fn clients_that_notice_nothing_fail() {
+    if is_stand_in() {
+        return;
+    }
+    for (script, words) in [
+        ("exit 0", "the fault never went out"),
+        ("exit 1", "the peer without a fault was NOT served"),
+        ("exec 3<>/dev/tcp/127.0.0.1/{port}; printf 'SSH-2.0-x\\r\\n' >&3", "caught "),
+    ] {
+        let done = lab(&["grade-client", "bash", "-c", script, "{port}"]);
+        let text = done.expect_code(1).text();
+        assert!(text.contains(words) && text.contains("was NOT served"), "{script}: {text}");
+    }
+    lab(&["grade-client"]).expect_code(255).expect_stderr("takes a command");
+    lab(&["grade-server"]).expect_code(255).expect_stderr("a host");
+}
+
+/// Each by itself, as the gallery shows it: the rule stands in the RFC, and docs/attacks.md has it.
+#[test]
+fn each_attack_tells_its_rule() {
+    if is_stand_in() {
+        return;
+    }
+    let stored = citations::stored();
+    let gallery = std::fs::read_to_string(source::root().join("docs/attacks.md")).expect("a page");
+    let list = lab(&["list"]).text();
+    let (_, rows) = list.split_once("tssh --lab NAME\n\n  attacks ").expect("a second list");
+    let names: Vec<&str> =
+        rows.lines().filter_map(|row| row.strip_prefix("  ")?.split(' ').next()).collect();
+    let names = names.iter().filter(|name| !name.is_empty() && !name.starts_with("grade-"));
+    let mut count = 0;
+    for name in names {
+        count += 1;
+        let done = lesson(name, "C.UTF-8");
+        let text = done.expect_code(0).text();
+        assert!(text.contains("  <- here\n") && !text.contains('✗'), "{text}");
+        let (_, rule) = text.split_once("\nThe rule\n  RFC ").expect("a rule");
+        let (rfc, rest) = rule.split_once(" section ").expect("a section");
+        let rest = rest.lines().next().unwrap_or_default();
+        let (section, file) = rest.split_once(", in ").expect("a file");
+        let rfc: u32 = rfc.parse().expect("a number");
+        assert!(stored[&rfc].has_section(section), "{name}: RFC {rfc} section {section}");
+        let (section, file) = (format!("RFC {rfc} section {section}"), file);
+        let row = gallery.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+        let row = row.unwrap_or_else(|| panic!("docs/attacks.md has no {name}"));
+        assert!(row.contains(&section) && row.contains(file), "{name}: {section}, {file}: {row}");
+        let (_, reason) = text.split_once("reason ").expect("a reason");
+        let reason = &reason[..1];
+        assert!(row.contains(&format!("| {reason} |")), "{name}: reason {reason}: {row}");
+    }
+    assert_eq!(count, ATTACKS);
+}
