@@ -17,6 +17,7 @@
 //! | [`xserver`] | a real X server without a screen |
 //! | [`sim`] | a client and a server in one process, in virtual time, under seeded faults |
 //! | [`citations`], [`source`] | RFC sentences quoted in the sources; the house rules |
+//! | [`book`] | the chapters of the book that are made from the sources |
 //! | [`marks`] | which test shows which numbered item of forwarding |
 //! | [`measure`] | what the programs that measure share |
 //! | [`memory`], [`secrets`] | the memory of a live process, and what must not be in it |
@@ -25,6 +26,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod book;
 pub mod chain;
 pub mod citations;
 pub mod marks;

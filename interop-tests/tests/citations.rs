@@ -5,7 +5,7 @@
 
 use std::fs;
 use tssh_interop_tests::citations::{self, Quote, exceptions, fault, mentions, quotes};
-use tssh_interop_tests::source;
+use tssh_interop_tests::{book, source};
 
 fn cited() -> Vec<Quote> {
     source::all().iter().flat_map(quotes).filter(|quote| !is_sample(quote)).collect()
@@ -70,6 +70,43 @@ fn the_list_of_requirements_is_up_to_date() {
 fn the_table_of_run_coverage_is_up_to_date() {
     let fresh = citations::covered(&cited(), &citations::stored());
     up_to_date("cli/src/coverage/requirements.tsv", &fresh);
+}
+
+#[test]
+fn the_chapters_of_the_book_are_up_to_date() {
+    let sources = source::all();
+    for (name, about) in book::CHAPTERS {
+        let fresh = book::chapter(name, about, &sources);
+        up_to_date(&format!("docs/book/{name}.md"), &fresh);
+    }
+    let fresh = book::sections(&cited(), &sources, &citations::stored());
+    up_to_date("docs/book/rfcs.md", &fresh);
+}
+
+#[test]
+fn links_of_the_documents_lead_somewhere() {
+    let root = source::root();
+    let mut pages = vec!["README.md", "CONTRIBUTING.md", "PROTOCOL.md"]
+        .into_iter()
+        .map(str::to_owned)
+        .collect::<Vec<_>>();
+    for folder in ["docs", "docs/book"] {
+        for entry in fs::read_dir(root.join(folder)).expect("the documents").flatten() {
+            let name = entry.file_name().into_string().expect("a name in UTF-8");
+            if name.ends_with(".md") {
+                pages.push(format!("{folder}/{name}"));
+            }
+        }
+    }
+    let mut broken = Vec::new();
+    for page in pages {
+        let text = fs::read_to_string(root.join(&page)).expect("a page");
+        let links = book::links(&page, &text);
+        broken.extend(
+            links.into_iter().filter(|l| !root.join(l).exists()).map(|l| (page.clone(), l)),
+        );
+    }
+    assert!(broken.is_empty(), "{broken:?}");
 }
 
 /// Whether a generated file is what the sources make of it; `TSSH_BLESS` writes it.

@@ -10,6 +10,7 @@ pub struct Rfc {
 #[derive(Debug)]
 struct Section {
     number: String,
+    title: String,
     /// Paragraphs, each on one line with single spaces.
     paragraphs: Vec<String>,
     /// All paragraphs, normalised.
@@ -40,9 +41,10 @@ impl Rfc {
         let mut rfc = Self::default();
         let mut paragraph = String::new();
         for line in lines_without_page_breaks(text) {
-            if let Some(number) = heading(&line) {
+            if let Some((number, title)) = heading(&line) {
                 rfc.end_paragraph(&mut paragraph);
-                rfc.sections.push(Section { number, paragraphs: Vec::new(), key: String::new() });
+                let (paragraphs, key) = (Vec::new(), String::new());
+                rfc.sections.push(Section { number, title, paragraphs, key });
             } else if line.trim().is_empty() {
                 rfc.end_paragraph(&mut paragraph);
             } else {
@@ -80,6 +82,14 @@ impl Rfc {
         let key = normalised(words);
         let mut inside = self.sections.iter().filter(|section| is_within(&section.number, number));
         inside.any(|section| section.key.contains(&key))
+    }
+
+    /// The title of a section.
+    #[must_use]
+    pub fn title_of(&self, number: &str) -> Option<&str> {
+        // A line of the table of contents looks like a heading as well: the last one is it.
+        let found = self.sections.iter().rev().find(|section| section.number == number)?;
+        Some(&found.title)
     }
 
     /// The section in which these words stand.
@@ -137,12 +147,13 @@ fn joined(text: &str) -> String {
     out
 }
 
-/// The number of a section whose heading this line is.
-fn heading(line: &str) -> Option<String> {
+/// The number and title of a section whose heading this line is.
+fn heading(line: &str) -> Option<(String, String)> {
     let (number, title) = line.split_once(' ')?;
     let number = number.strip_suffix('.').unwrap_or(number);
     let is_number = number.split('.').all(|part| part.parse::<u32>().is_ok_and(|n| n < 100));
-    (is_number && !title.trim().is_empty()).then(|| number.to_owned())
+    let title = title.trim();
+    (is_number && !title.is_empty()).then(|| (number.to_owned(), title.to_owned()))
 }
 
 /// The lines, with the foot and head of each page taken out. Blank lines around a page break stay
