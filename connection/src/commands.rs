@@ -1,6 +1,6 @@
 //! What the layer above asks of the connection layer, through the stack.
 
-use crate::channel::ChannelKey;
+use crate::channel::{ChannelKey, RecvRing};
 use crate::error::LocalError;
 use crate::event::{RequestTag, Stream, Turn};
 use crate::messages::{ChannelRequest, GlobalRequest, OpenFailure, OpenKind};
@@ -108,13 +108,22 @@ impl Stack {
         outcome
     }
 
+    /// What of the channel waits for its consumer, piece by piece, none of them empty.
+    pub fn waiting(&self, channel: ChannelKey, stream: Stream) -> impl Iterator<Item = &[u8]> {
+        let connection = self.connection_ref();
+        let halves = connection.and_then(|c| c.ring(channel, stream)).map(RecvRing::halves);
+        let pieces = connection.into_iter().flat_map(move |c| c.pieces(channel, stream));
+        let lent = pieces.map(|piece| piece.of(self.opened(piece.range())));
+        halves.into_iter().flatten().chain(lent).filter(|bytes| !bytes.is_empty())
+    }
+
     /// Bytes of the channel that wait for their consumer, as far as they lie in one piece.
     #[must_use]
     pub fn ring(&self, channel: ChannelKey, stream: Stream) -> &[u8] {
-        self.connection_ref().map(|c| c.ring(channel, stream)).unwrap_or_default()
+        self.waiting(channel, stream).next().unwrap_or_default()
     }
 
-    /// The consumer took the first `n` bytes of a ring.
+    /// The consumer took the first `n` bytes of what waits.
     pub fn drained(&mut self, channel: ChannelKey, stream: Stream, n: usize) {
         #[cfg(feature = "transcript")]
         self.note(&Call::Drained(channel, stream, n));

@@ -16,6 +16,7 @@ use crate::messages::{
 use crate::open::{Admitted, Refusal};
 use crate::schedule::Schedule;
 use crate::trace::{Pending, Sender};
+use crate::waiting::Piece;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -88,6 +89,8 @@ pub(crate) struct Connection {
     pub(crate) rtt: Option<Duration>,
     pub(crate) now: Timestamp,
     pub(crate) scratch: Vec<u8>,
+    /// Data that waits in packets, in the order it came; at most [`limits::PIECES_MAX`].
+    pub(crate) pieces: Vec<Piece>,
     /// Events for a tracer, where there is one.
     pub(crate) trace: Pending,
     /// Most bytes of a packet of a channel, both ways.
@@ -124,6 +127,7 @@ impl Connection {
             rtt: None,
             now: Timestamp::default(),
             scratch: Vec::new(),
+            pieces: Vec::new(),
             trace: None,
             packet_max: limits::PACKET_BYTES_MAX,
             next_tag: 0,

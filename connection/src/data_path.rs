@@ -2,10 +2,11 @@
 //!
 //! Outgoing, the nine bytes of number, recipient and length stand in front of the data that the
 //! caller reads straight into the packet. Incoming, the data is lent out of the decrypted packet;
-//! only what the consumer refuses is copied, once, into the channel's ring. Nothing here
-//! allocates for a packet, and nothing looks at any channel but the one in hand.
+//! only what the consumer refuses is copied, once, into the channel's ring, and that not before
+//! the receive buffer is needed again: see [`crate::waiting`]. Nothing here allocates for a
+//! packet, and nothing looks at any channel but the one in hand.
 
-use crate::channel::{ChannelKey, Closing, Inbound, InboundEvent, Machine};
+use crate::channel::{ChannelKey, Closing, Inbound, InboundEvent, Machine, RecvRing};
 use crate::connection::{Connection, decode};
 use crate::event::{Stream, Turn};
 use crate::messages::{ChannelData, ChannelExtendedData};
@@ -35,6 +36,8 @@ pub(crate) struct Arrived {
     pub(crate) stream: Stream,
     /// Offset of the first byte in the payload; the data reaches to its end.
     pub(crate) at: usize,
+    /// It stands behind data that waits in packets before it.
+    pub(crate) behind: bool,
 }
 
 impl Connection {
@@ -73,14 +76,15 @@ impl Connection {
             self.credit(key);
             return Ok(None);
         };
-        if !channel.ring(stream).is_empty() {
+        let behind = channel.ring(stream).is_lent();
+        if !behind && !channel.ring(stream).is_empty() {
             // Behind what already waits; handing it out now would overtake that.
             let limit = usize::try_from(channel.recv.target()).unwrap_or(usize::MAX);
             channel.ring_mut(stream).push(data, limit);
             return Ok(None);
         }
         let at = payload.len().saturating_sub(data.len());
-        Ok(Some(Arrived { channel: key, stream, at }))
+        Ok(Some(Arrived { channel: key, stream, at, behind }))
     }
 
     /// Settles a delivery: the consumer took `accepted` bytes, `rest` it did not.
@@ -96,16 +100,20 @@ impl Connection {
         }
     }
 
-    /// Bytes of a ring that wait for the consumer, as far as they lie in one piece.
-    pub(crate) fn ring(&self, key: ChannelKey, stream: Stream) -> &[u8] {
-        self.table.get(key).map(|channel| channel.ring(stream).front()).unwrap_or_default()
+    /// The ring of a stream.
+    pub(crate) fn ring(&self, key: ChannelKey, stream: Stream) -> Option<&RecvRing> {
+        self.table.get(key).map(|channel| channel.ring(stream))
     }
 
-    /// The consumer took the first `n` bytes of a ring.
+    /// The consumer took the first `n` bytes of what waits.
     pub(crate) fn drained(&mut self, key: ChannelKey, stream: Stream, n: usize) {
         let Some(channel) = self.table.get_mut(key) else { return };
-        let taken = channel.ring_mut(stream).consume(n);
+        let (here, lent) = channel.ring_mut(stream).consume(n);
+        let taken = here.saturating_add(lent);
         channel.recv.consume(u32::try_from(taken).unwrap_or(u32::MAX));
+        if lent > 0 {
+            self.taken_of_pieces(key, stream, lent);
+        }
         self.credit(key);
         self.drained_if_empty(key);
         self.free_if_over(key);

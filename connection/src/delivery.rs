@@ -6,6 +6,7 @@ use crate::data_path::Arrived;
 use crate::event::{Event, Stream};
 #[cfg(feature = "transcript")]
 use crate::transcript::Call;
+use tssh_transport::PayloadRange;
 #[cfg(feature = "transcript")]
 use tssh_transport::transcript::Log;
 
@@ -21,26 +22,37 @@ pub enum Happening<'a> {
 /// Data of one packet, still where it was decrypted.
 ///
 /// [`DataDelivery::accept`] says how much of it the consumer took. The rest moves to the channel's
-/// ring, which is bounded by the window; dropped without a word, all of it does. The channel is
-/// credited for what was taken and for nothing else.
+/// ring, which is bounded by the window; dropped without a word, all of it does.
+/// [`DataDelivery::wait`] leaves it in its packet for now, to be shown by
+/// [`Stack::waiting`](crate::Stack::waiting) together with what follows. The channel is credited
+/// for what was taken and for nothing else.
 #[derive(Debug)]
 pub struct DataDelivery<'a> {
     connection: &'a mut Connection,
     arrived: Arrived,
+    range: PayloadRange,
     bytes: &'a [u8],
     accepted: usize,
+    waits: bool,
     #[cfg(feature = "transcript")]
     log: Option<&'a mut Log>,
 }
 
 impl<'a> DataDelivery<'a> {
-    pub(crate) fn new(connection: &'a mut Connection, arrived: Arrived, payload: &'a [u8]) -> Self {
+    pub(crate) fn new(
+        connection: &'a mut Connection,
+        arrived: Arrived,
+        range: PayloadRange,
+        payload: &'a [u8],
+    ) -> Self {
         let bytes = payload.get(arrived.at..).unwrap_or_default();
         Self {
             connection,
             arrived,
+            range,
             bytes,
             accepted: 0,
+            waits: false,
             #[cfg(feature = "transcript")]
             log: None,
         }
@@ -75,6 +87,11 @@ impl<'a> DataDelivery<'a> {
     pub fn accept(mut self, n: usize) {
         self.accepted = n.min(self.bytes.len());
     }
+
+    /// The consumer takes it later, with what follows it.
+    pub fn wait(mut self) {
+        self.waits = true;
+    }
 }
 
 impl Drop for DataDelivery<'_> {
@@ -83,6 +100,10 @@ impl Drop for DataDelivery<'_> {
         let Arrived { channel, stream, .. } = self.arrived;
         #[cfg(feature = "transcript")]
         Call::Accept(channel, stream, self.accepted).note(self.log.take());
-        self.connection.settle(channel, stream, self.accepted, rest);
+        let waits = self.waits
+            && self.connection.wait_in_packet(&self.arrived, self.range, self.bytes.len());
+        if !waits {
+            self.connection.settle(channel, stream, self.accepted, rest);
+        }
     }
 }

@@ -51,6 +51,7 @@ mod stack;
 pub mod trace;
 #[cfg(feature = "transcript")]
 pub mod transcript;
+mod waiting;
 
 pub use channel::ChannelKey;
 pub use connection::ConnectionConfig;

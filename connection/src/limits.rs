@@ -31,6 +31,9 @@ pub const REQUESTS_UNANSWERED_MAX: usize = 64;
 /// Replies and refusals that wait while a key exchange keeps us from sending. Reading cannot stop
 /// then, for the peer's part of the exchange may stand behind its own requests.
 pub const HELD_REPLIES_MAX: usize = 4096;
+/// Packets whose data waits where it was decrypted: more than one read of the SSH socket brings of
+/// full ones. Small ones beyond it are copied, which costs little.
+pub const PIECES_MAX: usize = 16;
 /// Bytes of a peer's text that an event carries: OpenSSH's longest message fits many times over.
 pub const TEXT_BYTES_MAX: usize = 4096;
 

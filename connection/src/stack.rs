@@ -154,6 +154,10 @@ impl Stack {
 
     /// At least `want` bytes to read the SSH socket into.
     pub fn receive_space(&mut self, want: usize) -> &mut [u8] {
+        if let Phase::Connection(connection) = &mut self.phase {
+            let transport = &self.transport;
+            connection.move_to_rings(|range| transport.opened(range));
+        }
         self.transport.receive_space(want)
     }
 
@@ -208,7 +212,7 @@ impl Stack {
         };
         let Phase::Connection(connection) = &mut self.phase else { return Ok(None) };
         let (payload, _sender) = self.transport.payload(&range);
-        let delivery = DataDelivery::new(connection, arrived, payload);
+        let delivery = DataDelivery::new(connection, arrived, range, payload);
         #[cfg(feature = "transcript")]
         let delivery = delivery.noted(_sender.into_log());
         Ok(Some(Happening::Data(delivery)))
@@ -336,6 +340,11 @@ impl Stack {
                 }
                 Handled::Event(event) => {
                     self.events.push_back(Event::Channel(event));
+                    return Ok(None);
+                }
+                Handled::Data(arrived) if arrived.behind => {
+                    let transport = &self.transport;
+                    connection.wait_behind(&arrived, range, |range| transport.opened(range));
                     return Ok(None);
                 }
                 Handled::Data(arrived) => return Ok(Some(arrived)),
@@ -524,6 +533,10 @@ impl Stack {
             Phase::Connection(connection) => Some(connection),
             _ => None,
         }
+    }
+
+    pub(crate) fn opened(&self, range: &PayloadRange) -> &[u8] {
+        self.transport.opened(range)
     }
 
     pub(crate) const fn transport(&mut self) -> &mut Transport {

@@ -5,6 +5,8 @@ use std::time::Duration;
 /// Bytes asked of the SSH socket in one read: what a full window's worth of packets fills, and
 /// the size from which a read's fixed cost no longer shows.
 pub const SSH_READ_BYTES: usize = 256 * 1024;
+/// Pieces that one write takes: both halves of a ring and a read's worth of full packets.
+pub const PIECES_PER_WRITE: usize = 18;
 /// Rounds of the loop before the task lets others run; each moves at most one read and one full
 /// backlog, so a busy connection yields every 2 MiB or so.
 pub const ROUNDS_PER_WAKE: usize = 8;
@@ -67,6 +69,9 @@ pub const COMMANDS_PER_ROUND: usize = 64;
 /// How long the last words of a connection may take to reach the socket, and what was received
 /// before its end may take to reach its endpoints.
 pub const CLOSE_GRACE: Duration = Duration::from_secs(5);
+/// How long the end of what a peer said is waited for once nothing can be written to it: it follows
+/// at once, unless the peer closed one direction only.
+pub const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How long an endpoint may take for what came before a CLOSE without EOF.
 pub const DRAIN_AFTER_CLOSE: Duration = Duration::from_secs(30);
 /// A peer that reads nothing while we may not read it either, because it owes us room for

@@ -178,3 +178,35 @@ async fn a_human_may_think_for_hours_and_a_silent_server_may_not() {
     cut.send(()).await.unwrap();
     assert_eq!(client.await.unwrap(), timed_out(Wait::Authentication));
 }
+
+/// A client whose peer takes nothing any more; the other end of what it reads.
+fn unheard() -> (tokio::task::JoinHandle<Ended>, DuplexStream) {
+    let (reads, far) = duplex(65_536);
+    let (writes, _) = duplex(65_536);
+    let socket = tokio::io::join(reads, writes);
+    let (_seen, _handle, task) =
+        start(socket, client_stack(), options(Waits::default()), nothing());
+    (task, far)
+}
+
+/// A program behind two pipes that ends closes one before the other: it has closed the
+/// connection, whichever of the two is seen first.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_nothing_more_and_ends_has_closed_the_connection() {
+    let (task, mut far) = unheard();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(!task.is_finished());
+    far.write_all(b"not a banner\r\n").await.unwrap();
+    drop(far);
+    let ended = task.await.unwrap();
+    assert_eq!(ended, Ended::Protocol(tssh_transport::Error::ConnectionClosed), "{ended}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_nothing_more_is_not_waited_for_long() {
+    let before = tokio::time::Instant::now();
+    let (task, _far) = unheard();
+    let ended = task.await.unwrap();
+    assert!(matches!(ended, Ended::Socket(_)), "{ended}");
+    assert_eq!(before.elapsed().as_secs(), 1);
+}

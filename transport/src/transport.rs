@@ -240,6 +240,12 @@ impl Transport {
         (self.inbound.payload(range), PacketSender::new(&mut self.send))
     }
 
+    /// The decrypted payload alone.
+    #[must_use]
+    pub fn opened(&self, range: &PayloadRange) -> &[u8] {
+        self.inbound.payload(range)
+    }
+
     /// The sending half.
     pub const fn sender(&mut self) -> PacketSender<'_> {
         PacketSender::new(&mut self.send)

@@ -23,9 +23,10 @@
 //!
 //! A packet is decrypted where it was received. The layer looks up the channel by its number (one
 //! index into a table, however many channels there are), checks the data against the window that
-//! we gave, and lends it out as a [`DataDelivery`](crate::DataDelivery). The driver writes it to
-//! the local socket. What the socket does not take is copied into the channel's ring, which did
-//! not exist until then, and cannot be larger than the window.
+//! we gave, and lends it out as a [`DataDelivery`](crate::DataDelivery). The driver lets it wait
+//! where it is until all packets of one read are open, and then writes them to the local socket
+//! with one vectored write. What the socket does not take is copied into the channel's ring, which
+//! did not exist until then, and cannot be larger than the window.
 //!
 //! # Back
 //!

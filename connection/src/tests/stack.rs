@@ -89,6 +89,8 @@ pub struct Peer {
     pub got: BTreeMap<(ChannelKey, Stream), Vec<u8>>,
     /// How much of each delivery a consumer takes.
     pub accept: usize,
+    /// Deliveries wait in their packets for [`Peer::take_waiting`].
+    pub waits: bool,
     /// Exchanges so far.
     pub exchanges: u32,
     pub user: Option<String>,
@@ -104,6 +106,7 @@ impl Peer {
             events: VecDeque::new(),
             got: BTreeMap::new(),
             accept: usize::MAX,
+            waits: false,
             exchanges: 0,
             user: None,
             sent: Vec::new(),
@@ -152,9 +155,26 @@ impl Peer {
         };
         let n = self.accept.min(delivery.bytes().len());
         let key = (delivery.channel(), delivery.stream());
+        if self.waits {
+            self.got.entry(key).or_default();
+            delivery.wait();
+            return Ok(Some(None));
+        }
         self.got.entry(key).or_default().extend(&delivery.bytes()[..n]);
         delivery.accept(n);
         Ok(Some(None))
+    }
+
+    /// Takes at most `most` bytes of what waits on each stream.
+    pub fn take_waiting(&mut self, most: usize) {
+        for ((key, stream), got) in &mut self.got {
+            let before = got.len();
+            for piece in self.stack.waiting(*key, *stream) {
+                let left = most - (got.len() - before);
+                got.extend(&piece[..left.min(piece.len())]);
+            }
+            self.stack.drained(*key, *stream, got.len() - before);
+        }
     }
 
     fn on_event(&mut self, event: Event) -> Result<()> {

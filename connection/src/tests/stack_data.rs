@@ -49,18 +49,9 @@ fn run(client: &mut Peer, server: &mut Peer, t: &mut Transfer, chunk: usize) {
     }
 }
 
-/// Takes what waits in the rings of all channels.
+/// Takes what waits for the consumers of all channels.
 fn drain(peer: &mut Peer) {
-    for ((key, stream), got) in &mut peer.got {
-        loop {
-            let front = peer.stack.ring(*key, *stream).to_vec();
-            if front.is_empty() {
-                break;
-            }
-            got.extend(&front);
-            peer.stack.drained(*key, *stream, front.len());
-        }
-    }
+    peer.take_waiting(usize::MAX);
 }
 
 fn check(client: &Peer, server: &Peer, t: &Transfer, bytes: usize) {
@@ -133,6 +124,61 @@ fn small_steps_of_a_slow_consumer_change_nothing() {
     }
     run(&mut client, &mut server, &mut t, setup.chunk);
     check(&client, &server, &t, bytes);
+}
+
+/// Several packets of several channels wait at once, are taken in odd portions, and move to the
+/// rings when the receive buffer is needed again.
+#[test]
+fn what_waits_in_packets_is_exact() {
+    let compressed = Setup { compression: "zlib@openssh.com", ..Setup::default() };
+    let rekeying = Setup { rekey_bytes: [64 * 1024; 2], ..Setup::default() };
+    let chunks = [100, 70_000, usize::MAX].map(|chunk| Setup { chunk, ..Setup::default() });
+    for (setup, most) in chunks
+        .into_iter()
+        .zip([99, 10_007, 100_003])
+        .chain([(compressed, 50_000), (rekeying, 20_011)])
+    {
+        let (mut client, mut server) = connected(&setup);
+        (client.waits, server.waits) = (true, true);
+        let bytes = 400_000;
+        let mut t = begin(&mut client, &mut server, 3, bytes);
+        loop {
+            client.send_all(&mut t.up);
+            server.send_all(&mut t.down);
+            client.advance().unwrap();
+            server.advance().unwrap();
+            let up = client.carry(&mut server, setup.chunk).unwrap();
+            let down = server.carry(&mut client, setup.chunk).unwrap();
+            client.take_waiting(most);
+            server.take_waiting(most / 3);
+            let done = |peer: &Peer| peer.got.values().map(Vec::len).sum::<usize>() == 3 * bytes;
+            if !up && !down && done(&client) && done(&server) {
+                break;
+            }
+        }
+        check(&client, &server, &t, bytes);
+    }
+}
+
+/// What nobody wants any more is credited, and does not come back.
+#[test]
+fn what_waits_in_packets_may_be_abandoned() {
+    let setup = Setup::default();
+    let (mut client, mut server) = connected(&setup);
+    server.waits = true;
+    let mut t = begin(&mut client, &mut server, 2, 100_000);
+    client.send_all(&mut t.up);
+    client.advance().unwrap();
+    client.carry(&mut server, usize::MAX).unwrap();
+    let [(_, gone), (_, stays)] = t.channels[..] else { panic!("two channels") };
+    assert!(server.stack.waiting(gone, Stream::Data).count() > 1);
+    server.stack.close(gone).unwrap();
+    assert_eq!(server.stack.waiting(gone, Stream::Data).count(), 0);
+    server.take_waiting(10);
+    settle(&mut client, &mut server, usize::MAX).unwrap();
+    server.take_waiting(usize::MAX);
+    assert!(server.got[&(stays, Stream::Data)].starts_with(&pattern(2, 1000)));
+    assert!(server.got[&(gone, Stream::Data)].is_empty());
 }
 
 /// How the byte stream was cut must not show in what goes out.

@@ -106,7 +106,8 @@ impl End {
     /// Takes everything that waits in a ring.
     pub fn drain(&mut self, key: ChannelKey, stream: Stream) {
         loop {
-            let front = self.c.ring(key, stream).to_vec();
+            let front =
+                self.c.ring(key, stream).map(|ring| ring.halves()[0].to_vec()).unwrap_or_default();
             if front.is_empty() {
                 break;
             }

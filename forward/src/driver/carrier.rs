@@ -58,7 +58,6 @@ pub(crate) struct Carrier {
     peer_knows_eow: bool,
     /// The clock of the keystrokes of one session.
     pub(crate) keystrokes: Option<(ChannelKey, Keystrokes)>,
-    pub(crate) round: u64,
     handle: Handle,
 }
 
@@ -81,7 +80,6 @@ impl Carrier {
             forwarded: 0,
             peer_knows_eow: false,
             keystrokes: None,
-            round: 0,
             handle,
         }
     }
@@ -101,7 +99,6 @@ impl Carrier {
     /// A new round begins.
     pub(crate) fn begin_round(&mut self, now: Timestamp) {
         self.stack.tick(now);
-        self.round = self.round.wrapping_add(1);
     }
 
     pub(crate) fn slot(&mut self, key: ChannelKey) -> Option<&mut Slot> {

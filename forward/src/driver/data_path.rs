@@ -1,10 +1,14 @@
-//! How data moves: packets to endpoints, rings to endpoints, endpoints to packets.
+//! How data moves: packets and rings to endpoints, endpoints to packets.
+//!
+//! The data of one read of the SSH socket is written once all its packets are open, in one
+//! vectored write for each channel: every write wakes the reader at the other end.
 
 use crate::core::pump::{Kind, PumpEvent};
 use crate::driver::carrier::Carrier;
-use crate::driver::ready::ReadyList;
 use crate::driver::slot::{Filled, STREAMS, Slot, Wrote};
-use crate::driver::timed_stack::Next;
+use crate::driver::timed_stack::{Delivery, Next};
+use crate::limits::PIECES_PER_WRITE;
+use std::io::IoSlice;
 use tssh_connection::{ChannelKey, Stream};
 use tssh_transport::Error;
 
@@ -16,25 +20,21 @@ impl Carrier {
     /// What ends the connection.
     pub(crate) fn advance(&mut self) -> Result<bool, Error> {
         loop {
-            let mut failed = false;
-            let Self { stack, slots, ready, dirty, round, .. } = self;
-            let next = stack.next(|key, stream, bytes| {
+            let Self { stack, slots, dirty, .. } = self;
+            let next = stack.next(|key, _| {
                 let Some(slot) = slots.get_mut(key.index()).and_then(Option::as_mut) else {
-                    return 0;
+                    return Delivery::Gather;
                 };
-                let (n, wrote) = deliver(slot, ready, *round, stream, bytes);
-                failed = wrote == Wrote::Failed;
-                if n < bytes.len() && !failed && !slot.dirty {
+                if !slot.dirty {
                     slot.dirty = true;
                     dirty.push(key);
                 }
-                n
+                slot.delivery()
             })?;
             self.timers.awaits_server(self.stack.awaits_server(), self.stack.now());
             match next {
                 Next::Idle => return Ok(false),
-                Next::Data(key) if failed => self.write_failed(key),
-                Next::Data(_) => {}
+                Next::Data => {}
                 Next::Event(event) => self.on_event(event),
             }
             if !self.events.is_empty() {
@@ -74,11 +74,20 @@ impl Carrier {
             let Self { stack, slots, ready, .. } = self;
             let slot = slots.get_mut(key.index()).and_then(Option::as_mut);
             let Some(slot) = slot.filter(|slot| slot.key == key) else { return moved };
-            let bytes = stack.ring(key, stream);
-            if bytes.is_empty() || slot.pump.discards() {
+            if slot.pump.discards() {
                 return moved;
             }
-            match slot.write(stream, ready, bytes) {
+            let mut pieces = [IoSlice::new(&[]); PIECES_PER_WRITE];
+            let mut count: usize = 0;
+            for (place, bytes) in pieces.iter_mut().zip(stack.waiting(key, stream)) {
+                *place = IoSlice::new(bytes);
+                count = count.saturating_add(1);
+            }
+            let pieces = pieces.get(..count).unwrap_or_default();
+            if pieces.is_empty() {
+                return moved;
+            }
+            match slot.write(stream, ready, pieces) {
                 Wrote::Bytes(n) => stack.drained(key, stream, n),
                 Wrote::Pending => return moved,
                 Wrote::Failed => {
@@ -161,28 +170,5 @@ impl Carrier {
         {
             self.step(key, PumpEvent::Drained);
         }
-    }
-}
-
-/// Writes the first delivery of a round straight from the packet; what is not taken goes to the
-/// channel's ring. Those that follow in the same round wait there, so that a run of them costs two
-/// writes and not one each: every write wakes the reader at the other end.
-fn deliver(
-    slot: &mut Slot,
-    ready: &ReadyList,
-    round: u64,
-    stream: Stream,
-    bytes: &[u8],
-) -> (usize, Wrote) {
-    if slot.pump.discards() {
-        return (bytes.len(), Wrote::Pending);
-    }
-    if slot.written_in == round {
-        return (0, Wrote::Pending);
-    }
-    slot.written_in = round;
-    match slot.write(stream, ready, bytes) {
-        Wrote::Bytes(n) => (n, Wrote::Bytes(n)),
-        wrote => (0, wrote),
     }
 }

@@ -1,6 +1,6 @@
 //! What a channel is joined to: a socket, or the streams of a session.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -108,22 +108,24 @@ impl Endpoints {
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
-    /// Writes some of `bytes`. Where there is no stream for them they count as written.
+    /// Writes some of the bytes of `pieces`, in their order. Where there is no stream for them they
+    /// count as written.
     pub(crate) fn poll_write(
         &mut self,
         extended: bool,
         cx: &mut Context<'_>,
-        bytes: &[u8],
+        pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        let all = pieces.iter().map(|piece| piece.len()).fold(0, usize::saturating_add);
         match (extended, &mut self.main) {
             (true, _) => match &mut self.error_output {
-                Some(output) => write_through(output, cx, bytes),
-                None => Poll::Ready(Ok(bytes.len())),
+                Some(output) => write_through(output, cx, pieces),
+                None => Poll::Ready(Ok(all)),
             },
-            (false, Main::Tcp(stream)) => Pin::new(stream).poll_write(cx, bytes),
-            (false, Main::Whole(stream)) => write_through(stream, cx, bytes),
-            (false, Main::Split { output: Some(output), .. }) => write_through(output, cx, bytes),
-            (false, Main::Split { output: None, .. }) => Poll::Ready(Ok(bytes.len())),
+            (false, Main::Tcp(stream)) => Pin::new(stream).poll_write_vectored(cx, pieces),
+            (false, Main::Whole(stream)) => write_through(stream, cx, pieces),
+            (false, Main::Split { output: Some(output), .. }) => write_through(output, cx, pieces),
+            (false, Main::Split { output: None, .. }) => Poll::Ready(Ok(all)),
         }
     }
 
@@ -163,9 +165,9 @@ impl Endpoints {
 fn write_through<W: AsyncWrite + Unpin + ?Sized>(
     stream: &mut W,
     cx: &mut Context<'_>,
-    bytes: &[u8],
+    pieces: &[IoSlice<'_>],
 ) -> Poll<io::Result<usize>> {
-    let written = ready!(Pin::new(&mut *stream).poll_write(cx, bytes))?;
+    let written = ready!(Pin::new(&mut *stream).poll_write_vectored(cx, pieces))?;
     // Not ready means that the stream keeps the bytes and this waker; the next write or the
     // shutdown passes them on at the latest.
     let _ = Pin::new(stream).poll_flush(cx)?;

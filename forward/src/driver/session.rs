@@ -16,13 +16,15 @@ use crate::driver::text::error_text;
 use crate::driver::timed_stack::TimedStack;
 use crate::driver::timers::{Expired, Timers, Waits};
 use crate::error::{Ended, Wait};
-use crate::limits::{COMMANDS_MAX, COMMANDS_PER_ROUND, ROUNDS_PER_WAKE, SSH_READ_BYTES};
+use crate::limits::{
+    COMMANDS_MAX, COMMANDS_PER_ROUND, LAST_WORDS, ROUNDS_PER_WAKE, SSH_READ_BYTES,
+};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
 use tssh_connection::Stack;
-use tssh_transport::Error;
+use tssh_transport::{Error, Timestamp};
 
 /// What a driver is told beside its stack.
 #[derive(Debug, Default)]
@@ -72,8 +74,9 @@ struct Driver<S, A> {
     alarm_waker: Waker,
     readable: bool,
     writable: bool,
-    /// Writing failed. What the peer said before it left is still read.
-    write_error: Option<String>,
+    /// Writing failed. What the peer said before it left is still read, to its end or to the time
+    /// given here.
+    write_error: Option<(String, Timestamp)>,
     /// Nothing can be read or written any more.
     dead: bool,
 }
@@ -152,8 +155,9 @@ where
         // What all of this left to say goes out with it.
         self.advance()?;
         moved |= self.write_ssh();
-        if self.write_error.is_some() && !self.readable {
-            let text = self.write_error.clone().unwrap_or_default();
+        let now = self.carrier.now();
+        if let Some((text, _)) = self.write_error.take_if(|(_, by)| !self.readable && *by <= now) {
+            self.dead = true;
             self.carrier.end(Ended::Socket(text));
         }
         Ok(moved)
@@ -261,8 +265,8 @@ where
                     self.carrier.stack.transmitted(n);
                     moved = true;
                 }
-                Poll::Ready(Ok(_)) => self.write_error = Some("write returned 0".to_owned()),
-                Poll::Ready(Err(error)) => self.write_error = Some(error_text(&error)),
+                Poll::Ready(Ok(_)) => self.write_failed("write returned 0".to_owned()),
+                Poll::Ready(Err(error)) => self.write_failed(error_text(&error)),
                 Poll::Pending => self.writable = false,
             }
         }
@@ -275,6 +279,13 @@ where
         let stuck = !stack.transmit().is_empty() && !stack.wants_read();
         self.carrier.timers.stuck(stuck, moved, self.carrier.now());
         moved
+    }
+
+    /// A peer that left has closed both directions, if not at the same moment: a program behind two
+    /// pipes closes one after the other. Its last words and the end of them say more than the
+    /// failure here does.
+    fn write_failed(&mut self, text: String) {
+        self.write_error = Some((text, self.carrier.now().after(LAST_WORDS)));
     }
 
     /// The end, once the last bytes are out or their time is over.
@@ -294,8 +305,9 @@ where
 
     fn set_alarm(&mut self) {
         let ending = self.carrier.ending.as_ref().map(|ending| ending.by);
+        let unheard = self.write_error.as_ref().map(|(_, by)| *by);
         let times = [self.carrier.stack.deadline(), self.carrier.timers.deadline(), ending];
-        let earliest = times.into_iter().chain([self.carrier.deadline()]).flatten().min();
+        let earliest = times.into_iter().chain([self.carrier.deadline(), unheard]).flatten().min();
         if let Some(deadline) = earliest {
             self.alarm.set(deadline, &mut Context::from_waker(&self.alarm_waker));
         }

@@ -4,7 +4,8 @@ use crate::core::pump::Pump;
 use crate::core::socks::{Failure, Request};
 use crate::driver::endpoint::Endpoints;
 use crate::driver::ready::{ReadyList, Token};
-use std::io;
+use crate::driver::timed_stack::Delivery;
+use std::io::{self, IoSlice};
 use std::task::{Context, Poll, Waker};
 use tssh_connection::{ChannelKey, Stream};
 use tssh_transport::Timestamp;
@@ -59,8 +60,6 @@ pub(crate) struct Slot {
     endpoints: Option<Endpoints>,
     inputs: [Side; 2],
     outputs: [Side; 2],
-    /// The round in which a delivery was last written straight.
-    pub(crate) written_in: u64,
     /// It stands in the list of channels whose ring is to be written.
     pub(crate) dirty: bool,
     /// The endpoint still has to be told that no more follows.
@@ -108,7 +107,6 @@ impl Slot {
             endpoints,
             inputs: Default::default(),
             outputs: Default::default(),
-            written_in: 0,
             dirty: false,
             shutting: false,
             drain_by: None,
@@ -131,7 +129,7 @@ impl Slot {
             Err(failure) => request.failed(failure),
         };
         let mut cx = Context::from_waker(Waker::noop());
-        let written = endpoints.poll_write(false, &mut cx, &answer);
+        let written = endpoints.poll_write(false, &mut cx, &[IoSlice::new(&answer)]);
         self.answered = outcome.is_err();
         if !matches!(written, Poll::Ready(Ok(n)) if n == answer.len()) {
             endpoints.stop_reading();
@@ -196,8 +194,24 @@ impl Slot {
         }
     }
 
-    /// Writes some of `bytes`.
-    pub(crate) fn write(&mut self, stream: Stream, ready: &ReadyList, bytes: &[u8]) -> Wrote {
+    /// What becomes of data that comes now.
+    pub(crate) fn delivery(&self) -> Delivery {
+        if self.pump.discards() {
+            Delivery::Discard
+        } else if self.attached() && !self.negotiating {
+            Delivery::Write
+        } else {
+            Delivery::Gather
+        }
+    }
+
+    /// Writes some of the bytes of `pieces`.
+    pub(crate) fn write(
+        &mut self,
+        stream: Stream,
+        ready: &ReadyList,
+        pieces: &[IoSlice<'_>],
+    ) -> Wrote {
         let extended = stream == Stream::Stderr;
         let slot = self.key.index();
         let token = if extended { Token::ErrorOutput(slot) } else { Token::Output(slot) };
@@ -206,7 +220,7 @@ impl Slot {
             return Wrote::Pending;
         };
         let waker = output.waker.get_or_insert_with(|| ready.waker(token));
-        match endpoints.poll_write(extended, &mut Context::from_waker(waker), bytes) {
+        match endpoints.poll_write(extended, &mut Context::from_waker(waker), pieces) {
             Poll::Pending => {
                 output.stopped = true;
                 Wrote::Pending

@@ -15,10 +15,20 @@ type LocalResult<T> = core::result::Result<T, LocalError>;
 pub(crate) enum Next {
     /// Nothing until more goes in.
     Idle,
-    /// Data for this channel was offered.
-    Data(ChannelKey),
+    /// Data was offered.
+    Data,
     /// News.
     Event(Event),
+}
+
+/// What becomes of data that came.
+pub(crate) enum Delivery {
+    /// Nobody wants it.
+    Discard,
+    /// It is to be written; until the end of the round it waits in its packet.
+    Write,
+    /// It waits in one piece for who looks at it first.
+    Gather,
 }
 
 /// A stack and the time of the round.
@@ -87,10 +97,10 @@ impl TimedStack {
     }
 
     /// The next thing that the bytes so far amount to. Data is offered to `deliver`, which says
-    /// how much of it the endpoint took.
+    /// what becomes of it.
     pub(crate) fn next(
         &mut self,
-        deliver: impl FnOnce(ChannelKey, Stream, &[u8]) -> usize,
+        deliver: impl FnOnce(ChannelKey, Stream) -> Delivery,
     ) -> Result<Next> {
         Ok(match self.stack.next(self.now)? {
             None => Next::Idle,
@@ -102,12 +112,26 @@ impl TimedStack {
             }
             Some(Happening::Data(delivery)) => {
                 let channel = delivery.channel();
-                let bytes = deliver(channel, delivery.stream(), delivery.bytes());
-                delivery.accept(bytes);
+                match deliver(channel, delivery.stream()) {
+                    Delivery::Discard => {
+                        let n = delivery.bytes().len();
+                        delivery.accept(n);
+                    }
+                    Delivery::Gather => delivery.accept(0),
+                    Delivery::Write => delivery.wait(),
+                }
                 self.idle.moved(channel, self.now);
-                Next::Data(channel)
+                Next::Data
             }
         })
+    }
+
+    pub(crate) fn waiting(
+        &self,
+        channel: ChannelKey,
+        stream: Stream,
+    ) -> impl Iterator<Item = &[u8]> {
+        self.stack.waiting(channel, stream)
     }
 
     pub(crate) fn ring(&self, channel: ChannelKey, stream: Stream) -> &[u8] {

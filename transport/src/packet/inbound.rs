@@ -8,8 +8,8 @@ use crate::trace::Tap;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-/// Where a decrypted payload lies. It is valid until the next call of [`Inbound::space`] or
-/// [`Inbound::next_packet`].
+/// Where a decrypted payload lies. It is valid until the next call of [`Inbound::space`] and,
+/// unless it is [in place](PayloadRange::in_place), of [`Inbound::next_packet`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PayloadRange {
     start: usize,
@@ -17,6 +17,14 @@ pub struct PayloadRange {
     inflated: bool,
     /// Sequence number of the packet, for UNIMPLEMENTED.
     pub sequence: u32,
+}
+
+impl PayloadRange {
+    /// Whether the payload stands where the packet was received, which later packets leave alone.
+    #[must_use]
+    pub const fn in_place(&self) -> bool {
+        !self.inflated
+    }
 }
 
 /// Receives bytes, yields payloads.
