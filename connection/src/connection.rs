@@ -172,7 +172,7 @@ impl Connection {
     /// [`Error::PeerMisbehaved`] where there is none, or the peer has closed it.
     pub(crate) fn named(&mut self, number: u32) -> Result<(ChannelKey, &mut Channel)> {
         let found = self.table.at_number(number);
-        let open = |c: &Channel| c.opening == Opening::Open && !c.closing.seen();
+        let open = |c: &Channel| c.opening.is_named(c.closing);
         found.filter(|(_, channel)| open(channel)).ok_or(Error::PeerMisbehaved(
             "message for a channel that is not open (RFC 4254 section 5)",
         ))

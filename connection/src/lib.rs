@@ -48,6 +48,7 @@ mod schedule;
 mod sender;
 mod session_channel;
 mod stack;
+pub mod states;
 pub mod trace;
 #[cfg(feature = "transcript")]
 pub mod transcript;

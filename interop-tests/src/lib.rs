@@ -16,6 +16,7 @@
 //! | [`chain`] | two servers in a row and an agent |
 //! | [`xserver`] | a real X server without a screen |
 //! | [`sim`] | a client and a server in one process, in virtual time, under seeded faults |
+//! | [`hostile`] | a peer that breaks rules under valid protection, against one stack |
 //! | [`citations`], [`source`] | RFC sentences quoted in the sources; the house rules |
 //! | [`book`] | the chapters of the book that are made from the sources |
 //! | [`marks`] | which test shows which numbered item of forwarding |
@@ -29,6 +30,7 @@
 pub mod book;
 pub mod chain;
 pub mod citations;
+pub mod hostile;
 pub mod marks;
 pub mod measure;
 pub mod memory;

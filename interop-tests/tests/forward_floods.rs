@@ -6,15 +6,6 @@
 
 #![forbid(unsafe_code)]
 
-#[path = "hostile/fight.rs"]
-#[allow(dead_code, reason = "the other user of this file uses the rest")]
-mod fight;
-#[path = "hostile/raw.rs"]
-#[allow(dead_code, reason = "the other user of this file uses the rest")]
-mod raw;
-
-use fight::Fight;
-use raw::Raw;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,6 +17,8 @@ use tssh_connection::{GlobalRequest, OpenKind};
 use tssh_forward::core::address::{Listen, RemoteForward, Target};
 use tssh_forward::core::policy::{GatewayPorts, Policy};
 use tssh_forward::driver::{AppEvent, Application, Control, DriverOptions, Handle, run};
+use tssh_interop_tests::hostile::fight::Fight;
+use tssh_interop_tests::hostile::raw::Raw;
 use tssh_transport::Side;
 use tssh_transport::messages::transport::Ping;
 use tssh_transport::wire::Message;

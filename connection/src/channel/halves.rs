@@ -89,6 +89,13 @@ impl Machine for Opening {
     ];
 }
 
+impl Opening {
+    /// Whether messages of the peer may name the channel.
+    pub(crate) fn is_named(self, closing: Closing) -> bool {
+        self == Self::Open && !closing.seen()
+    }
+}
+
 /// Our half: what we send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outbound {

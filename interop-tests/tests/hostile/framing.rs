@@ -87,6 +87,30 @@ fn padding_that_is_too_short_or_too_long_is_refused() {
 }
 
 #[test]
+fn a_packet_without_a_payload_is_refused() {
+    for case in 0..count() {
+        let (name, mut fight) = everywhere().swap_remove(case);
+        println!("{name}");
+        let packet = fight.raw.packet(b"");
+        let outcome = fight.feed(&packet);
+        fight.ended(outcome, &Error::Padding);
+    }
+}
+
+/// Before the login nobody has to be trusted with a decompressor.
+#[test]
+fn compression_before_the_login_is_not_spoken() {
+    for side in SIDES {
+        let mut fight = Fight::new(&Setup { compression: "zlib", ..Setup::new(side) });
+        fight.feed(&Raw::hello()).unwrap();
+        let kexinit = fight.raw.kexinit();
+        let outcome = fight.send(&kexinit);
+        let (list, theirs) = ("compression", "zlib".to_owned());
+        fight.ended(outcome, &Error::PeerIncompatible { list, theirs });
+    }
+}
+
+#[test]
 fn what_was_changed_repeated_left_out_or_sent_back_is_refused() {
     fn corrupted(outcome: Result<(), Error>) {
         // Where the length is encrypted, it may be what no longer makes sense.

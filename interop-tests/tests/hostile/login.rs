@@ -1,12 +1,12 @@
 //! RFC 4252 and RFC 8308: services, success that nobody earned, extensions.
 
-use crate::fight::{Fight, SIDES, Setup};
+use crate::fight::{Fight, SIDES, Setup, undecided};
 use crate::raw::Raw;
 use tssh_connection::Event;
 use tssh_connection::messages::{ChannelOpen, GlobalRequestMsg};
 use tssh_interop_tests::sim::setup::key;
 use tssh_transport::messages::transport::{ExtInfo, Ping, ServiceAccept, ServiceRequest};
-use tssh_transport::messages::userauth::UserauthBanner;
+use tssh_transport::messages::userauth::{UserauthBanner, UserauthRequest};
 use tssh_transport::wire::{Message, Writer};
 use tssh_transport::{Error, Side, limits};
 
@@ -81,7 +81,7 @@ fn cve_2023_46446_success_that_nobody_asked_for_ends_the_connection() {
 /// While the client decides what to try, no answer may come.
 #[test]
 fn success_while_the_client_has_not_tried_anything_ends_the_connection() {
-    let setup = Setup { lazy: true, ..Setup::new(Side::Client) };
+    let setup = Setup { answers: undecided, ..Setup::new(Side::Client) };
     for got in [51, 52, 60] {
         let mut fight = Fight::exchanged(&setup);
         fight.say(&ServiceAccept::new(b"ssh-userauth")).unwrap();
@@ -183,6 +183,22 @@ fn cve_2024_45337_the_key_that_signed_is_who_logs_in() {
         _ => None,
     });
     assert_eq!(keys, Some(vec![own]));
+}
+
+/// Go CVE-2025-58181: mechanisms of a method that is not spoken are not even counted.
+#[test]
+fn cve_2025_58181_methods_that_are_not_known_fail_whatever_they_count() {
+    for method in ["gssapi-with-mic", "gssapi-keyex", "hostbased", "publickey-hostbound-v00@x", ""]
+    {
+        let mut fight = Fight::exchanged(&Setup::new(Side::Server));
+        fight.say(&ServiceRequest::new(b"ssh-userauth")).unwrap();
+        let count = u32::MAX.to_be_bytes();
+        let user = b"somebody";
+        let request = UserauthRequest::new(user, b"ssh-connection", method.as_bytes(), &count);
+        fight.say(&request).unwrap();
+        assert_eq!(fight.raw.numbers().last(), Some(&51), "{method}");
+        fight.nothing_granted();
+    }
 }
 
 #[test]

@@ -7,17 +7,15 @@
 //! | `login` | RFC 4252, RFC 8308: services, success unasked, extensions |
 //! | `channels` | RFC 4254 section 5: windows, numbers, order |
 //! | `floods` | bounds of memory and of answers |
-//! | `matrix` | every message number at every moment |
 //!
-//! `raw` is the peer, `fight` joins it to a stack.
+//! `tests/states` has every message number in every state.
 
 #![forbid(unsafe_code)]
 
 mod channels;
 mod exchange;
-mod fight;
 mod floods;
 mod framing;
 mod login;
-mod matrix;
-mod raw;
+
+use tssh_interop_tests::hostile::{fight, raw};

@@ -166,7 +166,7 @@ impl Exchanger {
 
     /// Whether the peer's KEXINIT was seen and its NEWKEYS was not.
     pub const fn peer_exchanging(&self) -> bool {
-        !matches!(self.state, State::Idle | State::InitSent)
+        self.state.peer_exchanging()
     }
 
     /// Whether no exchange is in progress.
@@ -291,7 +291,7 @@ impl Exchanger {
     ) -> Result<Vec<Output>> {
         let theirs = KexInit::decode(payload).map_err(|e| Error::decode("SSH_MSG_KEXINIT", e))?;
         let mut outputs = Vec::new();
-        if !matches!(self.state, State::Idle | State::InitSent) {
+        if self.state.peer_exchanging() {
             return Err(Error::Inappropriate { got: 20, phase: "a key exchange" });
         }
         if self.state == State::Idle {

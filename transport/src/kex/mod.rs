@@ -18,7 +18,7 @@ pub mod negotiate;
 pub mod rekey;
 mod server;
 mod sntrup761x25519;
-mod state;
+pub mod state;
 #[cfg(test)]
 mod testing;
 

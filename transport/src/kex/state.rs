@@ -62,7 +62,16 @@ pub enum Family {
     GroupExchange,
 }
 
+impl State {
+    /// Whether the peer's KEXINIT was seen and its NEWKEYS was not.
+    #[must_use]
+    pub const fn peer_exchanging(self) -> bool {
+        !matches!(self, Self::Idle | Self::InitSent)
+    }
+}
+
 /// The transition table. None: the event may not happen now.
+#[must_use]
 pub const fn next(side: Side, family: Family, state: State, event: Event) -> Option<State> {
     use Event as E;
     use Family::{GroupExchange, TwoMessages};

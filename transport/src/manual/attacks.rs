@@ -5,7 +5,8 @@
 //!   numbers at NEWKEYS and lets nothing through before it: [`crate::admission`] is one table,
 //!   tested for all 256 numbers in every phase.
 //! * **Messages in the wrong phase** (CVE-2018-10933, CVE-2025-32433, CVE-2023-46445): the same
-//!   table. The layer of channels cannot exist before [`crate::proof::UserAuthenticated`] does.
+//!   table, and docs/states.md shows what comes of each message in every state. The layer of
+//!   channels cannot exist before [`crate::proof::UserAuthenticated`] does.
 //! * **Lengths that are believed** (CVE-2024-43410): [`crate::wire::Reader`] compares each with
 //!   what is present before it does anything. There is no allocation from a claim.
 //! * **Rekey stalls and ping floods** (CVE-2025-22869, CVE-2025-26466): replies that wait for a

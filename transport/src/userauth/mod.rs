@@ -23,8 +23,8 @@ mod server;
 mod service;
 mod signature;
 
-pub use client::ClientAuth;
-pub use server::{ServerAuth, ServerAuthConfig};
+pub use client::{ClientAuth, State as ClientState};
+pub use server::{ServerAuth, ServerAuthConfig, State as ServerState};
 
 use crate::key::{Certificate, PublicKey};
 use alloc::boxed::Box;

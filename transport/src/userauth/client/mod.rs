@@ -23,7 +23,8 @@ use crate::sink::PayloadSink;
 use crate::wire::{Message, number};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use state::{Event, State, TABLE};
+pub use state::State;
+use state::{Event, TABLE, received};
 use zeroize::Zeroizing;
 
 /// Authenticates one user to a server.
@@ -275,7 +276,7 @@ impl ClientAuth {
     fn recv_banner(&mut self, payload: &[u8]) -> Result<Option<AuthEvent>> {
         let message = UserauthBanner::decode(payload)
             .map_err(|error| Error::decode(UserauthBanner::NAME, error))?;
-        self.step_remote(Event::RecvBanner, UserauthBanner::NUMBER)?;
+        self.step_remote(UserauthBanner::NUMBER)?;
         count(&mut self.counts.banners, BANNERS_MAX, "banners")?;
         Ok(Some(AuthEvent::Banner(prompts::display_text(message.message))))
     }
@@ -283,7 +284,7 @@ impl ClientAuth {
     fn recv_failure(&mut self, payload: &[u8]) -> Result<Option<AuthEvent>> {
         let message = UserauthFailure::decode(payload)
             .map_err(|error| Error::decode(UserauthFailure::NAME, error))?;
-        self.step_remote(Event::RecvFailure, UserauthFailure::NUMBER)?;
+        self.step_remote(UserauthFailure::NUMBER)?;
         if message.partial_success {
             let (n, max) = (&mut self.counts.partial_successes, PARTIAL_SUCCESSES_MAX);
             count(n, max, "partial successes")?;
@@ -297,7 +298,7 @@ impl ClientAuth {
     fn recv_success(&mut self, payload: &[u8]) -> Result<Option<AuthEvent>> {
         UserauthSuccess::decode(payload)
             .map_err(|error| Error::decode(UserauthSuccess::NAME, error))?;
-        self.step_remote(Event::RecvSuccess, UserauthSuccess::NUMBER)?;
+        self.step_remote(UserauthSuccess::NUMBER)?;
         let proof = UserAuthenticated::earned(self.user.clone(), Vec::new());
         Ok(Some(AuthEvent::Success(proof)))
     }
@@ -306,7 +307,7 @@ impl ClientAuth {
     /// the state says which message it is.
     fn recv_method_60(&mut self, payload: &[u8]) -> Result<Option<AuthEvent>> {
         let before = self.state;
-        self.step_remote(Event::RecvMethod60, UserauthPkOk::NUMBER)?;
+        self.step_remote(UserauthPkOk::NUMBER)?;
         let question = match before {
             State::ProbeSent => self.recv_pk_ok(payload)?,
             State::PasswordSent => {
@@ -376,10 +377,9 @@ impl ClientAuth {
         Ok(())
     }
 
-    fn step_remote(&mut self, event: Event, got: u8) -> Result<()> {
-        let phase = self.state.phase();
-        self.state =
-            machine::step(TABLE, self.state, event).ok_or(Error::Inappropriate { got, phase })?;
+    fn step_remote(&mut self, got: u8) -> Result<()> {
+        let next = received(got).and_then(|event| machine::step(TABLE, self.state, event));
+        self.state = next.ok_or(Error::Inappropriate { got, phase: self.state.phase() })?;
         Ok(())
     }
 }

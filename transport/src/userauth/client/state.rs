@@ -41,11 +41,11 @@
 //! ChangingPassword -> ChangingPassword: RecvBanner
 //! ```
 
-use crate::userauth::machine::Row;
+use crate::userauth::machine::{Row, step};
 
 /// What a client waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub enum State {
     /// For `start`.
     Created,
     /// For a method to try.
@@ -139,7 +139,24 @@ pub(super) const TABLE: &[Row<State, Event>] = &[
     (S::ChangingPassword, E::RecvBanner, S::ChangingPassword),
 ];
 
+/// What a message of the server is to a client; none for numbers that mean nothing to one.
+pub(super) const fn received(number: u8) -> Option<Event> {
+    match number {
+        51 => Some(E::RecvFailure),
+        52 => Some(E::RecvSuccess),
+        53 => Some(E::RecvBanner),
+        60 => Some(E::RecvMethod60),
+        _ => None,
+    }
+}
+
 impl State {
+    /// Whether a message of the server has a place in this state, the service being granted.
+    #[must_use]
+    pub fn takes(self, number: u8) -> bool {
+        received(number).is_some_and(|event| step(TABLE, self, event).is_some())
+    }
+
     /// Whether a request of ours waits for an answer of the server.
     pub(super) const fn awaits_server(self) -> bool {
         matches!(

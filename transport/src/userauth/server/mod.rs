@@ -27,7 +27,8 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use claim::Claim;
-use state::{Event, State, TABLE};
+pub use state::State;
+use state::{Event, TABLE};
 use zeroize::Zeroizing;
 
 /// What a server allows.
@@ -186,10 +187,8 @@ impl ServerAuth {
                 self.count_request()?;
                 service::grant(payload, sink).map(|()| None)
             }
-            UserauthRequest::NUMBER if matches!(self.state, State::Ready | State::Prompted) => {
-                self.recv_request(payload, sink)
-            }
-            UserauthInfoResponse::NUMBER if self.state == State::Prompted => {
+            UserauthRequest::NUMBER if self.state.takes(got) => self.recv_request(payload, sink),
+            UserauthInfoResponse::NUMBER if self.state.takes(got) => {
                 self.recv_responses(payload, sink)
             }
             _ => Err(Error::Inappropriate { got, phase: self.state.phase() }),

@@ -36,11 +36,11 @@
 //! CheckingResponses -> Prompted: Prompts
 //! ```
 
-use crate::userauth::machine::Row;
+use crate::userauth::machine::{Row, step};
 
 /// What a server waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub enum State {
     /// For the service request.
     AwaitingService,
     /// For an authentication request.
@@ -135,8 +135,22 @@ pub(super) const TABLE: &[Row<State, Event>] = &[
 ];
 
 impl State {
+    /// Whether a message of the client has a place in this state.
+    #[must_use]
+    pub fn takes(self, number: u8) -> bool {
+        let event = match number {
+            5 => E::RecvServiceRequest,
+            // Whatever is asked for: wherever one request may come, each may.
+            50 => E::RecvRefused,
+            61 => E::RecvResponses,
+            _ => return false,
+        };
+        step(TABLE, self, event).is_some()
+    }
+
     /// Whether a question to the policy is open.
-    pub(super) const fn question_open(self) -> bool {
+    #[must_use]
+    pub const fn question_open(self) -> bool {
         matches!(
             self,
             S::CheckingNone

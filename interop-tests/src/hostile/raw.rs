@@ -1,8 +1,8 @@
 //! A peer made by hand: it exchanges keys like any other and then puts on the wire whatever a
 //! test asks for, properly sealed or not. It checks nothing of what it receives.
 
+use crate::sim::setup;
 use std::collections::VecDeque;
-use tssh_interop_tests::sim::setup;
 use tssh_transport::Side;
 use tssh_transport::cipher::{
     DirectionKeys, Opener, Sealer, cipher, mac, none_opener, none_sealer,
@@ -32,15 +32,18 @@ pub struct Offer {
 
 /// The peer.
 pub struct Raw {
+    /// The part it plays.
     pub side: Side,
+    /// What its next KEXINIT says.
     pub offer: Offer,
     entropy: Entropy,
     /// Signs for a server, and says who a client is.
     pub key: PrivateKey,
     sealer: Box<dyn Sealer>,
     opener: Box<dyn Opener>,
-    /// Sequence numbers of the next packet in each direction.
+    /// The sequence number of the next packet that goes out.
     pub sent: u32,
+    /// The same of the next one that comes.
     pub received: u32,
     inbox: Vec<u8>,
     head: Option<u32>,
@@ -54,10 +57,16 @@ pub struct Raw {
     pub reply: Option<Vec<u8>>,
     next_sealer: Option<Box<dyn Sealer>>,
     next_opener: Option<Box<dyn Opener>>,
+    /// H of the first key exchange.
     pub session_id: Option<Vec<u8>>,
-    /// Whether sequence numbers start again at NEWKEYS, in each direction.
+    /// Whether sequence numbers start again at its NEWKEYS.
     pub resets_sent: bool,
     resets_received: bool,
+    /// Whether it goes on without listening where it cannot follow, as after breaking the key
+    /// exchange itself; otherwise that is a failed test.
+    pub forgiving: bool,
+    /// It does not listen any more.
+    pub lost: bool,
 }
 
 const IDENTIFICATION: &str = "SSH-2.0-raw";
@@ -67,6 +76,8 @@ fn curve() -> &'static Method {
 }
 
 impl Raw {
+    /// Nothing was said yet.
+    #[must_use]
     pub fn new(side: Side, offer: Offer, key: PrivateKey) -> Self {
         let marker = if side.is_client() { "kex-strict-c" } else { "kex-strict-s" };
         let strict = offer.kex.contains(marker);
@@ -74,6 +85,8 @@ impl Raw {
             side,
             resets_sent: strict,
             resets_received: strict,
+            forgiving: false,
+            lost: false,
             offer,
             entropy: setup::entropy(99, 0),
             key,
@@ -96,6 +109,7 @@ impl Raw {
     }
 
     /// The identification line.
+    #[must_use]
     pub fn hello() -> Vec<u8> {
         format!("{IDENTIFICATION}\r\n").into_bytes()
     }
@@ -175,6 +189,9 @@ impl Raw {
 
     /// Takes bytes that the other end sent.
     pub fn receive(&mut self, bytes: &[u8]) {
+        if self.lost {
+            return;
+        }
         self.inbox.extend(bytes);
         if self.identification.is_none() {
             let Some(at) = self.inbox.iter().position(|b| *b == b'\n') else { return };
@@ -182,14 +199,31 @@ impl Raw {
             self.identification = Some(line.trim_ascii_end().to_vec());
         }
         while let Some(payload) = self.open() {
-            self.look_at(&payload);
+            if self.look_at(&payload).is_none() {
+                self.loses("an exchange that was not agreed on");
+            }
             self.payloads.push_back(payload);
         }
     }
 
+    fn loses(&mut self, what: &str) {
+        assert!(self.forgiving, "the peer cannot follow: {what}");
+        self.lost = true;
+    }
+
+    /// Whether keys were agreed on that NEWKEYS would bring into use.
+    pub fn may_change_keys(&self) -> bool {
+        self.next_sealer.is_some()
+    }
+
+    /// Says something else than [`Raw::kexinit`] made up.
+    pub fn offers(&mut self, kexinit: &[u8]) {
+        self.ours = kexinit.to_vec();
+    }
+
     fn open(&mut self) -> Option<Vec<u8>> {
         let head = self.opener.head_len();
-        if self.inbox.len() < head {
+        if self.lost || self.inbox.len() < head {
             return None;
         }
         let sequence = self.received;
@@ -203,47 +237,52 @@ impl Raw {
             return None;
         }
         let mut packet: Vec<u8> = self.inbox.drain(..end).collect();
-        self.opener.open(sequence, &mut packet).expect("what the other end sent opens");
+        if self.opener.open(sequence, &mut packet).is_err() {
+            self.loses("a packet that does not open");
+            return None;
+        }
         self.head = None;
         self.received = self.received.wrapping_add(1);
         let payload_end = 4 + length as usize - usize::from(packet[4]);
         Some(packet[5..payload_end].to_vec())
     }
 
-    fn look_at(&mut self, payload: &[u8]) {
-        match (self.side, payload[0]) {
+    /// Takes part in a key exchange; nothing where it makes no sense.
+    fn look_at(&mut self, payload: &[u8]) -> Option<()> {
+        match (self.side, payload.first()?) {
             (_, 20) => self.theirs = payload.to_vec(),
             (Side::Server, 30) => {
-                let Exchange::Ecdh { respond, .. } = curve().exchange else { panic!("no curve") };
-                let theirs = KexEcdhInit::decode(payload).expect("a share").q_c;
+                let Exchange::Ecdh { respond, .. } = curve().exchange else { return None };
+                let theirs = KexEcdhInit::decode(payload).ok()?.q_c;
                 let stream = self.entropy.stream(Purpose::Ephemeral);
-                let (share, k) = respond(stream, theirs).expect("a good share");
+                let (share, k) = respond(stream, theirs).ok()?;
                 let k_s = self.key.public().blob();
-                let h = self.agree(&k_s, theirs, &share, &k);
-                let signature = self.key.sign("ssh-ed25519", &h).expect("it signs");
+                let h = self.agree(&k_s, theirs, &share, &k)?;
+                let signature = self.key.sign("ssh-ed25519", &h).ok()?;
                 self.reply = Some(KexEcdhReply::new(&k_s, &share, &signature).payload());
             }
-            (Side::Client, 31) => {
-                let reply = KexEcdhReply::decode(payload).expect("a reply");
-                let share = self.share.take().expect("a share of ours");
+            (Side::Client, 31) if self.share.is_some() => {
+                let reply = KexEcdhReply::decode(payload).ok()?;
+                let share = self.share.take()?;
                 let ours = share.public().to_vec();
-                let k = share.agree(reply.q_s).expect("a good share");
-                self.agree(reply.k_s, &ours, reply.q_s, &k);
+                let k = share.agree(reply.q_s).ok()?;
+                self.agree(reply.k_s, &ours, reply.q_s, &k)?;
             }
             (_, 21) => {
-                self.opener = self.next_opener.take().expect("keys were agreed on");
+                self.opener = self.next_opener.take()?;
                 if self.resets_received {
                     self.received = 0;
                 }
             }
             _ => {}
         }
+        Some(())
     }
 
     /// H; the keys of both directions wait for the two NEWKEYS.
-    fn agree(&mut self, k_s: &[u8], q_c: &[u8], q_s: &[u8], k: &SharedSecret) -> Vec<u8> {
+    fn agree(&mut self, k_s: &[u8], q_c: &[u8], q_s: &[u8], k: &SharedSecret) -> Option<Vec<u8>> {
         let client = self.side.is_client();
-        let identification = self.identification.clone().expect("the other end said who it is");
+        let identification = self.identification.clone()?;
         let ours = IDENTIFICATION.as_bytes();
         let (v_c, v_s) =
             if client { (ours, &identification[..]) } else { (&identification[..], ours) };
@@ -267,7 +306,7 @@ impl Raw {
         }
         self.next_sealer = (row.sealer)(&keys(&send), mac);
         self.next_opener = (row.opener)(&keys(&receive), mac);
-        h
+        Some(h)
     }
 
     /// A signed request to log in as `user`.

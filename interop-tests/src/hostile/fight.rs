@@ -1,63 +1,94 @@
 //! A stack and a hostile peer, with nothing between them.
 
-use crate::raw::{Offer, Raw};
+use super::raw::{Offer, Raw};
+use crate::sim::setup;
 use tssh_connection::{
     Answer, ChannelEvent, ChannelKey, ClientConfig, ConnectionConfig, Event, Happening, LocalError,
     OpenKind, ServerConfig, Stack,
 };
-use tssh_interop_tests::sim::setup;
 use tssh_transport::algorithms::Algorithms;
 use tssh_transport::kex::rekey::RekeyLimits;
+use tssh_transport::key::PrivateKey;
 use tssh_transport::messages::transport::{Disconnect, ServiceAccept, ServiceRequest};
 use tssh_transport::userauth::{Attempt, AuthAnswer, AuthEvent, AuthQuestion, ServerAuthConfig};
 use tssh_transport::wire::Message;
 use tssh_transport::{Error, Result, Side, Timestamp, TransportConfig};
 
+/// Both sides.
 pub const SIDES: [Side; 2] = [Side::Client, Side::Server];
+/// Ciphers and MACs, one of each kind of protection.
 pub const MODES: [(&str, &str); 4] = [
     ("chacha20-poly1305@openssh.com", ""),
     ("aes128-gcm@openssh.com", ""),
     ("aes128-ctr", "hmac-sha2-256-etm@openssh.com"),
     ("aes256-ctr", "hmac-sha2-512"),
 ];
-const USER: &str = "somebody";
+/// Who logs in.
+pub const USER: &str = "somebody";
+/// What the stack offers: first choice,
+pub const CURVE: &str = "curve25519-sha256";
+/// and second.
+pub const GROUP_EXCHANGE: &str = "diffie-hellman-group-exchange-sha256";
 
 /// How a fight begins.
 #[derive(Debug, Clone)]
 pub struct Setup {
     /// The role of the stack.
     pub victim: Side,
+    /// The peer's cipher and MAC.
     pub mode: (&'static str, &'static str),
+    /// The peer's compression.
     pub compression: &'static str,
     /// What the peer lists as key exchange methods, markers included.
     pub kex: String,
+    /// Whether the peer says that the first packet of its exchange follows.
     pub guesses: bool,
-    /// Whether a client never comes to a decision how to log in.
-    pub lazy: bool,
+    /// What the questions of authentication are answered with.
+    pub answers: Answers,
+    /// Whether whoever runs a client says that the host's key is the right one, or nothing at all.
+    pub knows_host: bool,
+    /// How a server logs people in.
+    pub auth: ServerAuthConfig,
 }
 
+/// What a question of authentication is answered with; with none it stays open.
+pub type Answers = fn(AuthQuestion) -> Option<AuthAnswer>;
+
 impl Setup {
+    /// A peer as it should be, but for what a test makes of it.
+    #[must_use]
     pub fn new(victim: Side) -> Self {
         let marker = if victim.is_client() { "s" } else { "c" };
-        let kex =
-            format!("curve25519-sha256,ext-info-{marker},kex-strict-{marker}-v00@openssh.com");
+        let kex = format!("{CURVE},ext-info-{marker},kex-strict-{marker}-v00@openssh.com");
         let compression = "none";
-        Self { victim, mode: MODES[0], compression, kex, guesses: false, lazy: false }
+        let auth = ServerAuthConfig::default();
+        let (mode, guesses, answers, knows_host) = (MODES[0], false, usual as Answers, true);
+        Self { victim, mode, compression, kex, guesses, answers, knows_host, auth }
     }
 
     /// A peer that does not speak of strict key exchange.
+    #[must_use]
     pub fn lenient(victim: Side) -> Self {
-        Self { kex: "curve25519-sha256".to_owned(), ..Self::new(victim) }
+        Self { kex: CURVE.to_owned(), ..Self::new(victim) }
     }
 }
 
+/// Steps that what a test feeds at once may take: far more than it has packets.
+const STEPS_MAX: usize = 100_000;
+
 /// Both of them.
 pub struct Fight {
+    /// The peer.
     pub raw: Raw,
+    /// The stack.
     pub victim: Stack,
+    /// What the stack takes the time for.
     pub now: Timestamp,
+    /// What the stack has told and nobody has looked at.
     pub events: Vec<Event>,
-    lazy: bool,
+    /// What the questions of authentication are answered with.
+    pub answers: Answers,
+    knows_host: bool,
     /// Whether the peer takes nothing of what the stack sends.
     pub deaf: bool,
     /// Bytes that a consumer takes of each delivery.
@@ -70,7 +101,7 @@ fn victim(setup: &Setup) -> Stack {
     let transport = TransportConfig {
         identification: "SSH-2.0-tssh_test".to_owned(),
         algorithms: Algorithms {
-            kex: one("curve25519-sha256"),
+            kex: [CURVE, GROUP_EXCHANGE].map(str::to_owned).to_vec(),
             host_key: one("ssh-ed25519"),
             cipher: MODES.iter().map(|(cipher, _)| (*cipher).to_owned()).collect(),
             mac: MODES[2..].iter().map(|(_, mac)| (*mac).to_owned()).collect(),
@@ -88,11 +119,40 @@ fn victim(setup: &Setup) -> Stack {
             Stack::client(config, entropy, now).expect("a client")
         }
         Side::Server => {
-            let auth = ServerAuthConfig::default();
+            let auth = setup.auth.clone();
             let config = ServerConfig { transport, auth, connection };
             Stack::server(config, entropy, now).expect("a server")
         }
     }
+}
+
+/// The key of whoever runs a client.
+#[must_use]
+pub fn user_key() -> PrivateKey {
+    setup::key(7, 4)
+}
+
+/// A client tries its key, once; a server lets everybody in.
+#[must_use]
+pub fn usual(question: AuthQuestion) -> Option<AuthAnswer> {
+    let (key, algorithm) = (user_key(), "ssh-ed25519".to_owned());
+    let blob = key.public().blob();
+    Some(match question {
+        AuthQuestion::ChooseMethod { methods: None, .. } => {
+            AuthAnswer::Attempt(Attempt::PublicKey { blob, algorithm, probe: false })
+        }
+        AuthQuestion::ChooseMethod { .. } => AuthAnswer::GiveUp,
+        AuthQuestion::Sign { data, .. } => {
+            AuthAnswer::Signature(key.sign(&algorithm, &data).expect("it signs"))
+        }
+        _ => AuthAnswer::Accept,
+    })
+}
+
+/// Nobody ever comes to a decision.
+#[must_use]
+pub fn undecided(_: AuthQuestion) -> Option<AuthAnswer> {
+    None
 }
 
 impl Fight {
@@ -106,7 +166,8 @@ impl Fight {
             victim: victim(setup),
             now: Timestamp::default(),
             events: Vec::new(),
-            lazy: setup.lazy,
+            answers: setup.answers,
+            knows_host: setup.knows_host,
             deaf: false,
             accepts: usize::MAX,
         }
@@ -203,12 +264,14 @@ impl Fight {
 
     /// Lets the stack do what it wants to.
     pub fn run(&mut self) -> Result<()> {
-        while let Some(event) = self.take()? {
-            if let Some(event) = event {
-                self.on_event(event)?;
+        for _ in 0..STEPS_MAX {
+            match self.take()? {
+                None => return Ok(()),
+                Some(Some(event)) => self.on_event(event)?,
+                Some(None) => {}
             }
         }
-        Ok(())
+        panic!("the stack does not come to rest");
     }
 
     fn take(&mut self) -> Result<Option<Option<Event>>> {
@@ -224,29 +287,17 @@ impl Fight {
     }
 
     fn on_event(&mut self, event: Event) -> Result<()> {
-        let question = match event {
-            Event::HostKey(_) => return self.victim.answer(Answer::HostKey(true)),
-            Event::Auth(AuthEvent::Question(question)) => question,
+        match event {
+            Event::HostKey(_) if self.knows_host => self.victim.answer(Answer::HostKey(true)),
+            Event::Auth(AuthEvent::Question(question)) => match (self.answers)(question) {
+                Some(answer) => self.victim.answer(Answer::Auth(answer)),
+                None => Ok(()),
+            },
             event => {
                 self.events.push(event);
-                return Ok(());
+                Ok(())
             }
-        };
-        if self.lazy {
-            return Ok(());
         }
-        let (key, algorithm) = (setup::key(7, 4), "ssh-ed25519".to_owned());
-        let blob = key.public().blob();
-        self.victim.answer(Answer::Auth(match question {
-            AuthQuestion::ChooseMethod { methods: None, .. } => {
-                AuthAnswer::Attempt(Attempt::PublicKey { blob, algorithm, probe: false })
-            }
-            AuthQuestion::ChooseMethod { .. } => AuthAnswer::GiveUp,
-            AuthQuestion::Sign { data, .. } => {
-                AuthAnswer::Signature(key.sign(&algorithm, &data).expect("it signs"))
-            }
-            _ => AuthAnswer::Accept,
-        }))
     }
 
     /// The peer takes what the stack sends.
