@@ -138,6 +138,13 @@ impl Inbound {
         }
     }
 
+    /// As if so many packets had come, the last of them with the number before `sequence`.
+    #[cfg(test)]
+    pub(super) const fn skip_to(&mut self, packets_this_key: u64, sequence: u32) {
+        self.packets_this_key = packets_this_key;
+        self.sequence = sequence;
+    }
+
     /// Starts a new compression state, or none.
     pub fn set_inflater(&mut self, inflater: Option<Inflater>) {
         self.inflater = inflater;

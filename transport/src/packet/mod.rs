@@ -5,3 +5,6 @@ mod outbound;
 
 pub use inbound::{Inbound, PayloadRange};
 pub use outbound::Outbound;
+
+#[cfg(test)]
+mod tests;
