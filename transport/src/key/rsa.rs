@@ -152,7 +152,7 @@ impl RsaSecret {
     fn from_numbers(numbers: &Numbers<'_>) -> Result<Self, KeyFault> {
         accept_size(numbers.n)?;
         let bits = bit_length(numbers.n);
-        wipe::after_big_numbers(|| Self::assembled(numbers, bits))
+        wipe::after(|| Self::assembled(numbers, bits))
     }
 
     fn assembled(numbers: &Numbers<'_>, bits: u32) -> Result<Self, KeyFault> {
@@ -205,6 +205,6 @@ impl RsaSecret {
         let mut blinding = Entropy::from_seed(&seed);
         let random = blinding.stream(Purpose::Upper);
         let sign = || self.key.sign_with_rng(random, scheme, digest);
-        wipe::after_big_numbers(sign).map_err(|_| KeyFault::SigningFailed)
+        wipe::after(sign).map_err(|_| KeyFault::SigningFailed)
     }
 }

@@ -13,6 +13,7 @@ use rustix::net::{
 use rustix::process::geteuid;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub enum Unshared {
 #[derive(Debug)]
 pub struct Listening {
     path: PathBuf,
+    /// Device and inode of what was put there.
+    made: Option<(u64, u64)>,
     accepting: JoinHandle<()>,
 }
 
@@ -53,16 +56,24 @@ impl Listening {
         listener.set_nonblocking(true).map_err(words)?;
         let listener = tokio::net::UnixListener::from_std(listener).map_err(words)?;
         let accepting = tokio::spawn(accept(listener, peers));
-        Ok(Self { path: path.to_path_buf(), accepting })
+        Ok(Self { path: path.to_path_buf(), made: identity(path), accepting })
     }
 }
 
 impl Drop for Listening {
     fn drop(&mut self) {
         self.accepting.abort();
-        // Somebody may have been quicker.
-        let _ = std::fs::remove_file(&self.path);
+        // Somebody may have been quicker, and another master may have taken the name since.
+        if self.made.is_some() && identity(&self.path) == self.made {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
+}
+
+/// What tells the file of a path from every other.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let found = std::fs::symlink_metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
 }
 
 /// What each client needs.
@@ -184,6 +195,26 @@ mod tests {
         let names: Vec<_> = std::fs::read_dir(&folder.0).unwrap().flatten().collect();
         assert_eq!(names.len(), 1, "no other name is left: {names:?}");
         assert!(matches!(make(&folder.0.join("no/control")), Err(Unshared::Impossible(_))));
+    }
+
+    #[test]
+    fn only_the_own_socket_is_removed() {
+        let folder = Dir::new();
+        let path = folder.0.join("control");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let listening = |path: &Path| {
+            let accepting = runtime.spawn(std::future::pending());
+            Listening { path: path.to_path_buf(), made: identity(path), accepting }
+        };
+        let _first = make(&path).unwrap();
+        let first = listening(&path);
+        std::fs::rename(&path, folder.0.join("moved")).unwrap();
+        let _second = make(&path).unwrap();
+        let second = listening(&path);
+        drop(first);
+        assert!(path.exists(), "it is another master's");
+        drop(second);
+        assert!(!path.exists());
     }
 
     #[test]
