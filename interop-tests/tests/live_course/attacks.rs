@@ -1,10 +1,12 @@
 //! Peers with one fault: tssh and OpenSSH catch all of them, and find none in a server without.
 
 use crate::lab::lesson;
+use std::path::Path;
 use std::process::Command;
 use tssh_interop_tests::openssh::program_path;
 use tssh_interop_tests::pair::{Pair, lacks};
 use tssh_interop_tests::process::{Finished, run};
+use tssh_interop_tests::skip::skip;
 use tssh_interop_tests::tssh::{is_stand_in, tssh_binary};
 use tssh_interop_tests::{citations, source};
 
@@ -82,6 +84,49 @@ fn clients_that_notice_nothing_fail() {
     }
     lab(&["grade-client"]).expect_code(255).expect_stderr("takes a command");
     lab(&["grade-server"]).expect_code(255).expect_stderr("a host");
+}
+
+/// A client that takes what comes: Paramiko without its checks of MACs and of signatures, and
+/// with those that it lacks anyway (2.12 looks at no padding, at no host key in a later exchange,
+/// and at no window).
+const BLIND: &str = r#"
+import socket, sys
+import paramiko, paramiko.util
+paramiko.Ed25519Key.verify_ssh_sig = lambda *_: True
+paramiko.util.constant_time_bytes_eq = lambda *_: True
+transport = paramiko.Transport(socket.create_connection(("127.0.0.1", int(sys.argv[1]))))
+transport.start_client(timeout=3)
+transport.auth_none("student")
+channel = transport.open_session(timeout=3)
+channel.settimeout(3)
+channel.exec_command("anything")
+out = b""
+while piece := channel.recv(65536):
+    out += piece
+sys.stdout.buffer.write(out)
+sys.stdout.flush()
+status = channel.recv_exit_status()
+transport.close()
+sys.exit(status)
+"#;
+
+#[test]
+fn a_blind_client_is_told_what_it_does_not_see() {
+    let python = Path::new("/usr/bin/python3");
+    let has = run(Command::new(python).args(["-c", "import paramiko"])).code == 0;
+    if is_stand_in() {
+        return;
+    }
+    if !has {
+        return skip("attacks::a_blind_client_is_told_what_it_does_not_see", "no Paramiko");
+    }
+    let done = lab(&["grade-client", "/usr/bin/python3", "-c", BLIND, "{port}"]);
+    let text = done.expect_code(1).text();
+    assert!(text.contains("was served.") && !text.contains("NOT served"), "{text}");
+    for name in ["bit-flip", "wrong-signature", "same-number", "short-padding"] {
+        assert!(text.contains(&format!("✗ {name}: ")), "{name} was caught: {text}");
+    }
+    assert!(text.contains("✓ unknown-channel: ") && text.contains("✓ swapped-hash: "), "{text}");
 }
 
 /// Each by itself, as the gallery shows it: the rule stands in the RFC, and docs/attacks.md has it.

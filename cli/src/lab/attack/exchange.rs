@@ -3,7 +3,9 @@
 use super::faults::Fault;
 use super::peer::{Peer, strange};
 use std::io;
-use tssh_transport::cipher::{DirectionKeys, MacAlgorithm, Opener, Sealer, cipher, mac};
+use tssh_transport::cipher::{
+    CipherAlgorithm, DirectionKeys, MacAlgorithm, Opener, Sealer, cipher, mac,
+};
 use tssh_transport::entropy::Purpose;
 use tssh_transport::kex::exchange_hash::{HashInputs, MethodInputs, exchange_hash};
 use tssh_transport::kex::key_derivation::derive;
@@ -15,6 +17,8 @@ use tssh_transport::wire::Message as _;
 /// The peer's identification string.
 pub const IDENTIFICATION: &str = "SSH-2.0-tssh_lab_with_a_fault";
 const METHOD: &str = "curve25519-sha256";
+/// The same by its older name, which some clients know alone.
+const METHOD_LIBSSH: &str = "curve25519-sha256@libssh.org";
 const HOST_KEY: &str = "ssh-ed25519";
 /// With this one the length of a packet is in the clear, so that it is the MAC that speaks.
 const CIPHER: &str = "aes128-ctr";
@@ -32,23 +36,24 @@ pub struct Keys {
     pub planted: bool,
 }
 
-fn cipher_name(peer: &Peer) -> &'static str {
-    if peer.has(Fault::Terrapin) { TERRAPIN_CIPHER } else { CIPHER }
+/// The ciphers that the peer knows.
+fn ciphers(peer: &Peer) -> &'static [&'static str] {
+    if peer.has(Fault::Terrapin) { &[TERRAPIN_CIPHER, CIPHER] } else { &[CIPHER] }
 }
 
 /// KEXINIT as the peer made it, and as it goes out.
 pub fn kexinit(peer: &mut Peer) -> (Vec<u8>, Vec<u8>) {
     let mut cookie = [0; 16];
     peer.entropy.fill(Purpose::Cookie, &mut cookie);
-    let (c, m) = (cipher_name(peer), MAC);
-    let strict = format!("{METHOD},{STRICT_S}");
+    let (c, m) = (&ciphers(peer).join(","), MAC);
+    let strict = format!("{METHOD},{METHOD_LIBSSH},{STRICT_S}");
     let with = |kex: &str| {
         let none = "none";
         KexInit::new(cookie, kex, HOST_KEY, c, c, m, m, none, none, "", "", false, 0).payload()
     };
     let made = with(&strict);
     match peer.has(Fault::Downgrade) && peer.exchanges == 0 {
-        true => (made, with(METHOD)),
+        true => (made, with(&format!("{METHOD},{METHOD_LIBSSH}"))),
         false => (made.clone(), made),
     }
 }
@@ -59,31 +64,47 @@ pub struct Offer {
     pub wants_ext_info: bool,
     /// A packet follows that is for another method.
     pub guessed_wrong: bool,
+    /// What is agreed on, from the client and to it.
+    pub ciphers: [&'static str; 2],
 }
 
 impl Offer {
     /// # Errors
     /// A message that cannot be read, or that has nothing in common with the peer.
-    pub fn read(payload: &[u8]) -> io::Result<Self> {
+    pub fn read(peer: &Peer, payload: &[u8]) -> io::Result<Self> {
         let m = KexInit::decode(payload).map_err(|_| strange("a KEXINIT that cannot be read"))?;
         let has = |list: &str, name: &str| list.split(',').any(|other| other == name);
-        let ciphers = m.encryption_algorithms_server_to_client;
-        for (list, name) in [
-            (m.kex_algorithms, METHOD),
-            (m.server_host_key_algorithms, HOST_KEY),
-            (ciphers, CIPHER),
-            (m.mac_algorithms_server_to_client, MAC),
+        let lacks = |name: &str| strange(&format!("a KEXINIT without {name}, which the lab needs"));
+        let kex = m.kex_algorithms;
+        for (there, name) in [
+            (has(kex, METHOD) || has(kex, METHOD_LIBSSH), METHOD),
+            (has(m.server_host_key_algorithms, HOST_KEY), HOST_KEY),
+            (has(m.mac_algorithms_client_to_server, MAC), MAC),
+            (has(m.mac_algorithms_server_to_client, MAC), MAC),
         ] {
-            if !has(list, name) {
-                return Err(strange(&format!("a KEXINIT without {name}, which the lab needs")));
+            if !there {
+                return Err(lacks(name));
             }
         }
-        let first = m.kex_algorithms.split(',').next().unwrap_or_default();
+        // The first of the client's that is also the server's.
+        let agreed = |list: &str| {
+            let known = |name: &str| ciphers(peer).iter().find(|own| **own == name).copied();
+            list.split(',').find_map(known).ok_or_else(|| lacks(CIPHER))
+        };
         Ok(Self {
-            strict: has(m.kex_algorithms, STRICT_C),
-            wants_ext_info: has(m.kex_algorithms, "ext-info-c"),
-            guessed_wrong: m.first_kex_packet_follows && first != METHOD,
+            strict: has(kex, STRICT_C),
+            wants_ext_info: has(kex, "ext-info-c"),
+            guessed_wrong: m.first_kex_packet_follows && !kex.starts_with(METHOD),
+            ciphers: [
+                agreed(m.encryption_algorithms_client_to_server)?,
+                agreed(m.encryption_algorithms_server_to_client)?,
+            ],
         })
+    }
+
+    /// Whether Terrapin can be shown to the client.
+    pub fn has_chacha20(&self) -> bool {
+        self.ciphers[1] == TERRAPIN_CIPHER
     }
 }
 
@@ -120,7 +141,7 @@ pub fn reply(peer: &mut Peer, payload: &[u8]) -> io::Result<(Vec<u8>, Keys)> {
     // Only what the peer sends is wrong, so that it can hear what is said about that.
     let ours = Derivation { hash: curve.hash, k: &k, h: &h, id: &id, swapped };
     let theirs = Derivation { id: &right, swapped: false, ..ours };
-    let (sealer, opener) = both(&ours, &theirs, cipher_name(peer))?;
+    let (sealer, opener) = both(&ours, &theirs, peer.ciphers)?;
     let first = [Fault::ZeroShare, Fault::MpintSign].iter().any(|fault| peer.has(*fault)) && !again;
     let planted = first || wrong || swapped || other || new_id;
     Ok((reply, Keys { sealer, opener, planted }))
@@ -176,20 +197,26 @@ impl Derivation<'_> {
 fn both(
     ours: &Derivation<'_>,
     theirs: &Derivation<'_>,
-    name: &str,
+    [from_client, to_client]: [&str; 2],
 ) -> io::Result<(Box<dyn Sealer>, Box<dyn Opener>)> {
     let none = || strange("nothing wrong, but there is no such cipher");
-    let row = cipher(name).ok_or_else(none)?;
-    let mac: Option<&'static MacAlgorithm> = if row.aead { None } else { mac(MAC) };
-    let integrity = mac.map_or(0, |mac| mac.key_len);
-    let material = |from: &Derivation<'_>, [iv, key, mac_key]: [u8; 3]| {
+    let (opens, seals) =
+        (cipher(from_client).ok_or_else(none)?, cipher(to_client).ok_or_else(none)?);
+    let material = |from: &Derivation<'_>, row: &CipherAlgorithm, [iv, key, mac_key]: [u8; 3]| {
+        let integrity = mac_of(row).map_or(0, |mac| mac.key_len);
         [(iv, row.iv_len), (key, row.key_len), (mac_key, integrity)]
             .map(|(letter, len)| from.key(letter, len))
     };
-    let (sends, receives) = (material(ours, *b"BDF"), material(theirs, *b"ACE"));
-    let sealer = (row.sealer)(&keys(&sends), mac).ok_or_else(none)?;
-    let opener = (row.opener)(&keys(&receives), mac).ok_or_else(none)?;
+    let sends = material(ours, seals, *b"BDF");
+    let receives = material(theirs, opens, *b"ACE");
+    let sealer = (seals.sealer)(&keys(&sends), mac_of(seals)).ok_or_else(none)?;
+    let opener = (opens.opener)(&keys(&receives), mac_of(opens)).ok_or_else(none)?;
     Ok((sealer, opener))
+}
+
+/// The MAC, where the cipher needs one.
+fn mac_of(row: &CipherAlgorithm) -> Option<&'static MacAlgorithm> {
+    if row.aead { None } else { mac(MAC) }
 }
 
 fn keys(material: &[Vec<u8>; 3]) -> DirectionKeys<'_> {

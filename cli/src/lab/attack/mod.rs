@@ -13,6 +13,7 @@ mod run;
 use super::Blackboard;
 use super::claims::{Claim, status};
 use crate::exit::{Fatal, Result};
+use crate::plan::wrapped;
 use faults::{ATTACKS, Attack, By, Fault};
 use run::Outcome;
 use std::ffi::OsString;
@@ -159,7 +160,7 @@ fn all(board: &Blackboard, words: &[OsString]) -> io::Result<u8> {
             claims.push(claim);
         }
     }
-    board.write(&format!("\n{}", score(&claims, "tssh")));
+    board.write(&format!("\n{}", score(&claims, "tssh", 0)));
     Ok(status(&claims))
 }
 
@@ -178,18 +179,25 @@ fn told(outcome: &Outcome) -> String {
     }
 }
 
-fn score(claims: &[Claim], who: &str) -> String {
+fn score(claims: &[Claim], who: &str, unconcerned: usize) -> String {
     let faults = claims.len() - 1;
-    let caught = claims.iter().skip(1).filter(|claim| claim.held()).count();
+    let held = claims.iter().skip(1).filter(|claim| claim.held()).count();
     let honest = claims.first().is_some_and(Claim::held);
     let whole = if honest { "was served" } else { "was NOT served" };
-    format!("  {who} caught {caught} of {faults}; the peer without a fault {whole}.\n")
+    let caught = held.saturating_sub(unconcerned);
+    let others = match unconcerned {
+        0 => String::new(),
+        n => format!(", and {n} more do not concern it"),
+    };
+    wrapped(
+        "  ",
+        &format!("{who} caught {caught} of {faults}{others}; the peer without a fault {whole}."),
+    )
 }
 
 /// A peer without a fault has to be served.
 fn honest(outcome: &Outcome) -> Claim {
-    let Outcome { status, whole, report, .. } = outcome;
-    let good = *status == Some(0) && *whole && report.finished;
+    let good = outcome.status == Some(0) && outcome.whole && outcome.report.given;
     let saw = match good {
         true => "the whole answer, through two key exchanges, and exit status 0".to_owned(),
         false => format!("{}; {}", ended(outcome), told(outcome)),
@@ -199,6 +207,7 @@ fn honest(outcome: &Outcome) -> Claim {
 
 fn ended(outcome: &Outcome) -> String {
     match (outcome.status, outcome.signal) {
+        _ if outcome.too_long => "it did not end, and was ended".to_owned(),
         (Some(status), _) => format!("exit status {status}"),
         (None, Some(signal)) => format!("ended by signal {signal}"),
         (None, None) => "no exit status".to_owned(),
@@ -212,12 +221,16 @@ fn client(board: &Blackboard, words: &[String]) -> io::Result<u8> {
     let all: Vec<OsString> = words.iter().map(OsString::from).collect();
     let mut claims = vec![honest(&run::against(None, &all)?)];
     board.write(&format!("\n{}", claims[0].text()));
+    let mut unconcerned = 0;
     for attack in &ATTACKS {
-        let claim = caught(attack, &run::against(Some(attack.fault), &all)?);
+        let outcome = run::against(Some(attack.fault), &all)?;
+        unconcerned += usize::from(outcome.report.unconcerned.is_some());
+        let claim = caught(attack, &outcome);
         board.write(&claim.text());
         claims.push(claim);
     }
-    board.write(&format!("\n{}", score(&claims, words.first().map_or("", String::as_str))));
+    let who = words.first().map_or("", String::as_str);
+    board.write(&format!("\n{}", score(&claims, who, unconcerned)));
     Ok(status(&claims))
 }
 
@@ -225,17 +238,25 @@ fn client(board: &Blackboard, words: &[String]) -> io::Result<u8> {
 /// "Both parties MAY ignore all extra data sent after the allowed window is empty." (RFC 4254
 /// section 5.2): a client may go on without them.
 fn caught(attack: &Attack, outcome: &Outcome) -> Claim {
-    let Outcome { status, whole, bytes, report, .. } = outcome;
-    let ignored = attack.fault == Fault::Window && *bytes < peer::BURST_BYTES as u64;
-    let ended_it = !report.finished && !whole && *status != Some(0);
-    let good = report.planted && (ended_it || ignored);
-    let saw = match (good, report.planted) {
-        (true, _) if !ended_it => format!("{bytes} bytes taken, and the others ignored"),
-        (true, _) => told(outcome),
-        (false, false) => format!("the fault never went out; {}", ended(outcome)),
-        (false, true) => format!("the session went on; {}", ended(outcome)),
+    let Outcome { status, too_long, whole, bytes, report, .. } = outcome;
+    let expected = "the end of the connection, and a failure";
+    if let Some(why) = report.unconcerned {
+        return Claim::that(
+            &headline(attack),
+            true,
+            format_args!("not concerned: {why}"),
+            expected,
+        );
+    }
+    let ended_it = !report.finished && !whole && !too_long && *status != Some(0);
+    let ignored = attack.fault == Fault::Window && !too_long && *bytes < report.sent;
+    let saw = match (report.planted, ended_it, ignored) {
+        (false, ..) => format!("the fault never went out; {}", ended(outcome)),
+        (true, true, _) => told(outcome),
+        (true, false, true) => format!("{bytes} bytes taken, and the others ignored"),
+        (true, false, false) => format!("the session went on; {}", ended(outcome)),
     };
-    Claim::that(&headline(attack), good, saw, "the end of the connection, and a failure")
+    Claim::that(&headline(attack), report.planted && (ended_it || ignored), saw, expected)
 }
 
 /// Somebody's server: data, windows and new keys, with the client that catches the others.
@@ -270,4 +291,94 @@ fn graded(outcome: &Outcome) -> Vec<Claim> {
         ),
         Claim::equal("Bytes that came, with new keys between them:", &SENT_BYTES, &outcome.bytes),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::claims::broken;
+    use super::*;
+    use peer::Report;
+
+    /// What a client leaves behind that ended the connection as tssh does.
+    fn ended_it(attack: &Attack) -> Outcome {
+        let error = (attack.error)();
+        let reason = error.disconnect_reason().map_or(0, DisconnectReason::code);
+        let report = Report {
+            planted: true,
+            farewell: Some((reason, error.to_string())),
+            ..Report::default()
+        };
+        Outcome { status: Some(REFUSED), report, ..Outcome::default() }
+    }
+
+    #[test]
+    fn each_claim_about_tssh_fails_by_its_own_evidence() {
+        for attack in &ATTACKS {
+            assert_eq!(status(&judge(attack, &ended_it(attack))), 0, "{}", attack.name);
+            let spoils: [fn(&mut Outcome); 6] = [
+                |o| o.report.planted = false,
+                |o| o.report.finished = true,
+                |o| o.whole = true,
+                |o| o.report.farewell = None,
+                |o| o.report.farewell = Some((11, "bye".to_owned())),
+                |o| o.status = Some(0),
+            ];
+            for spoil in spoils {
+                let mut outcome = ended_it(attack);
+                spoil(&mut outcome);
+                assert_eq!(broken(&judge(attack, &outcome)).len(), 1, "{}", attack.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_client_that_notices_nothing_has_caught_nothing() {
+        for attack in &ATTACKS {
+            assert!(caught(attack, &ended_it(attack)).held(), "{}", attack.name);
+            let spoils: [fn(&mut Outcome); 5] = [
+                |o| o.report.planted = false,
+                |o| o.report.finished = true,
+                |o| o.whole = true,
+                |o| o.status = Some(0),
+                |o| o.too_long = true,
+            ];
+            for spoil in spoils {
+                let mut outcome = ended_it(attack);
+                spoil(&mut outcome);
+                assert!(!caught(attack, &outcome).held(), "{}: {outcome:?}", attack.name);
+            }
+        }
+        let window = Attack::named("window").unwrap();
+        let sent = |bytes, sent| Outcome {
+            status: Some(0),
+            bytes,
+            report: Report { planted: true, finished: true, sent, ..Report::default() },
+            ..Outcome::default()
+        };
+        assert!(caught(window, &sent(7, 8)).held(), "it may ignore what is beyond");
+        assert!(!caught(window, &sent(8, 8)).held(), "it took all of it");
+    }
+
+    #[test]
+    fn a_session_without_a_fault_has_to_be_whole() {
+        let report = Report { given: true, ..Report::default() };
+        let good = || Outcome {
+            status: Some(0),
+            whole: true,
+            bytes: SENT_BYTES,
+            report: report.clone(),
+            ..Outcome::default()
+        };
+        assert!(honest(&good()).held());
+        assert_eq!(status(&graded(&good())), 0);
+        let spoils: [fn(&mut Outcome); 3] =
+            [|o| o.status = None, |o| o.whole = false, |o| o.report.given = false];
+        for spoil in spoils {
+            let mut outcome = good();
+            spoil(&mut outcome);
+            assert!(!honest(&outcome).held());
+        }
+        assert_eq!(broken(&graded(&Outcome { bytes: 1, ..good() })).len(), 1);
+        assert_eq!(broken(&graded(&Outcome { status: Some(255), ..good() })).len(), 1);
+    }
 }

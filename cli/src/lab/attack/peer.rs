@@ -22,8 +22,9 @@ use tssh_transport::wire::{Message as _, Reader, Writer};
 const DATA_BYTES: usize = 1011;
 /// What the last packet of the answer ends with.
 pub const LAST: &[u8] = b"and that is all of it\n";
-/// What a peer without regard for windows sends at once: many windows of 2 MiB.
-pub const BURST_BYTES: usize = 32 << 20;
+/// What a peer without regard for windows sends at once: so many windows, within bounds.
+const BURST_WINDOWS: usize = 4;
+const BURST_BYTES: std::ops::RangeInclusive<usize> = 8 << 20..=64 << 20;
 /// The largest packet that is taken, RFC 4253 section 6.1.
 const PACKET_BYTES_MAX: usize = 256 << 10;
 /// Packets whose names are kept; a session has about thirty.
@@ -50,6 +51,11 @@ pub struct Report {
     pub farewell: Option<(u32, String)>,
     /// The fault went out.
     pub planted: bool,
+    /// Why this client has nothing to fear of it.
+    pub unconcerned: Option<&'static str>,
+    /// Bytes of data that went out, and whether that is all of them.
+    pub sent: u64,
+    pub given: bool,
     /// The client had all, and closed the channel or the connection as one does.
     pub finished: bool,
 }
@@ -57,6 +63,7 @@ pub struct Report {
 /// The client's end of the channel.
 struct Channel {
     number: u32,
+    first_window: usize,
     window: u64,
     packet: usize,
 }
@@ -90,6 +97,7 @@ pub struct Peer {
     pub(super) v_c: Option<Vec<u8>>,
     pub(super) i_c: Vec<u8>,
     pub(super) i_s: Vec<u8>,
+    pub(super) ciphers: [&'static str; 2],
     pub(super) session_id: Option<Vec<u8>>,
     pub(super) exchanges: u32,
     exchanging: bool,
@@ -124,6 +132,7 @@ impl Peer {
             v_c: None,
             i_c: Vec::new(),
             i_s: Vec::new(),
+            ciphers: [""; 2],
             session_id: None,
             exchanges: 0,
             exchanging: false,
@@ -277,11 +286,12 @@ impl Peer {
             self.send_kexinit();
         }
         self.i_c = payload.to_vec();
-        let offer = exchange::Offer::read(payload)?;
-        self.skips_guess = offer.guessed_wrong;
+        let offer = exchange::Offer::read(self, payload)?;
+        (self.skips_guess, self.ciphers) = (offer.guessed_wrong, offer.ciphers);
         if self.exchanges == 0 {
             self.strict = offer.strict;
             self.wants_ext_info = offer.wants_ext_info;
+            self.unless_concerned(&offer);
         }
         if self.has(Fault::Terrapin) && self.exchanges == 0 {
             // Whoever is on the way puts it in; the server's own count knows nothing of it.
@@ -290,6 +300,18 @@ impl Peer {
             self.planted();
         }
         Ok(())
+    }
+
+    /// Leaves out a fault that this client has nothing to fear of.
+    fn unless_concerned(&mut self, offer: &exchange::Offer) {
+        self.report.unconcerned = match self.fault {
+            Some(Fault::Terrapin) if !offer.has_chacha20() => {
+                Some("it does not use chacha20-poly1305")
+            }
+            Some(Fault::NoReset) if !offer.strict => Some("it does no strict key exchange"),
+            _ => return,
+        };
+        self.fault = None;
     }
 
     /// The client's share is answered, and our keys change.
@@ -336,7 +358,10 @@ impl Peer {
         if self.answer == Answer::FirstHalf {
             self.answer = Answer::SecondHalf;
             if self.has(Fault::Window) {
-                self.answer = Answer::Burst(BURST_BYTES);
+                let window = self.channel.as_ref().map_or(0, |channel| channel.first_window);
+                let burst = window.saturating_mul(BURST_WINDOWS);
+                let burst = burst.clamp(*BURST_BYTES.start(), *BURST_BYTES.end());
+                self.answer = Answer::Burst(burst);
             } else {
                 self.finish();
             }
@@ -356,6 +381,7 @@ impl Peer {
         }
         self.channel = Some(Channel {
             number,
+            first_window: window as usize,
             window: window.into(),
             packet: (packet as usize).min(32 << 10),
         });
@@ -457,6 +483,7 @@ impl Peer {
         w.uint32(0);
         self.send(&status);
         self.answer = Answer::Given;
+        self.report.given = true;
         self.end_channel();
     }
 
@@ -477,6 +504,7 @@ impl Peer {
         if let Some(channel) = &mut self.channel {
             channel.window = channel.window.saturating_sub(data.len() as u64);
         }
+        self.report.sent += data.len() as u64;
         self.send(&payload);
     }
 

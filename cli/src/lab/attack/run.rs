@@ -35,6 +35,8 @@ pub struct Outcome {
     /// The client's exit status; none where a signal ended it.
     pub status: Option<i32>,
     pub signal: Option<i32>,
+    /// It did not end by itself.
+    pub too_long: bool,
     /// Bytes that it wrote to standard output.
     pub bytes: u64,
     /// All of the answer came out of it.
@@ -213,7 +215,8 @@ fn end(mut child: Child, Held { held, at_end }: Held) -> io::Result<Outcome> {
     })?;
     let handle = pidfd_open(Pid::from_child(&child), PidfdFlags::empty())?;
     let limit = Timespec { tv_sec: PATIENCE.as_secs().cast_signed(), tv_nsec: 0 };
-    if poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&limit)) == Ok(0) {
+    let too_long = poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&limit)) == Ok(0);
+    if too_long {
         child.kill()?;
     }
     let status = child.wait()?;
@@ -225,6 +228,7 @@ fn end(mut child: Child, Held { held, at_end }: Held) -> io::Result<Outcome> {
     Ok(Outcome {
         status: status.code(),
         signal: status.signal(),
+        too_long,
         bytes,
         whole: tail.ends_with(LAST),
         words: words.unwrap_or_default().to_owned(),
