@@ -139,15 +139,17 @@ impl KnownHosts {
 /// The host key algorithms to offer, in order: where keys of the host are known, algorithms of
 /// their types come first, so that a server with several keys shows the one that can be checked.
 /// Where the first choice is among them, or nothing is known, the order stays as it is, and the
-/// offer does not tell a listener whether the host is known. Certificates come first where an
-/// `authority` over the host is known.
+/// offer does not tell a listener whether the host is known (CVE-2020-14145). The first choice is
+/// that of plain keys: certificates stand in front of them, and an offer that moved those behind
+/// would tell. Certificates come first where an `authority` over the host is known.
 #[must_use]
 pub fn prefer_known(algorithms: &[String], known_types: &[&str], authority: bool) -> Vec<String> {
     let known = |algorithm: &String| match is_certificate_algorithm(algorithm) {
         true => authority,
         false => key_type_of(algorithm).is_some_and(|t| known_types.contains(&t)),
     };
-    if algorithms.first().is_none_or(known) {
+    let plain = algorithms.iter().find(|algorithm| !is_certificate_algorithm(algorithm));
+    if algorithms.first().is_none_or(known) || plain.is_some_and(known) {
         return algorithms.to_vec();
     }
     let (mut first, rest): (Vec<String>, Vec<String>) = algorithms.iter().cloned().partition(known);

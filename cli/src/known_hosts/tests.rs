@@ -109,6 +109,11 @@ fn known_types_come_first() {
         prefer_known(&all, &["ssh-rsa"], false),
         list(&["rsa-sha2-512", "rsa-sha2-256", "ssh-ed25519", "ecdsa-sha2-nistp256"])
     );
+    // Certificates in front, as by default: a key of the first plain type moves nothing.
+    let certified = [list(&["ssh-ed25519-cert-v01@openssh.com"]), all].concat();
+    assert_eq!(prefer_known(&certified, &["ssh-ed25519"], false), certified);
+    assert_eq!(prefer_known(&certified, &["ssh-rsa"], false)[0], "rsa-sha2-512");
+    assert_eq!(prefer_known(&certified, &["ssh-rsa"], true)[0], certified[0]);
 }
 
 #[test]
