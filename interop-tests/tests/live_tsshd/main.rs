@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod audit;
 mod certificates;
 mod command_line;
 mod configuration;
