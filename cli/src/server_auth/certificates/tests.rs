@@ -118,6 +118,11 @@ fn an_authority_that_is_trusted_vouches_for_the_names_it_wrote() {
             Spec { principals: &["Ann", "an", "ann "], ..GOOD },
             "Certificate invalid: name is not a listed principal",
         ),
+        // A comma is part of a name here: it does not make two of one.
+        (
+            Spec { principals: &["ann,bob", "bob,ann", "*", ""], ..GOOD },
+            "Certificate invalid: name is not a listed principal",
+        ),
         (Spec { extensions: &[("permit-pty", b"x")], ..GOOD }, "Invalid certificate options"),
         (
             Spec { critical: &[("unheard-of", b"")], ..GOOD },

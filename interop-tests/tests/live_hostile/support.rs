@@ -1,0 +1,66 @@
+//! What the tests of this folder share.
+
+use std::process::Command;
+use tssh_interop_tests::hostile::fight::user_key;
+use tssh_interop_tests::openssh::{self, Server, ServerOptions};
+use tssh_interop_tests::scratch::Scratch;
+use tssh_interop_tests::skip::skip;
+use tssh_interop_tests::tssh::{is_server_stand_in, is_stand_in, tssh_binary};
+
+/// Whether `test` cannot run; says so when it cannot. Stand-ins are not asked for this much.
+pub fn unavailable(test: &str) -> bool {
+    if is_stand_in() || is_server_stand_in() {
+        return true;
+    }
+    let Some(reason) = openssh::missing() else { return false };
+    skip(test, &reason);
+    true
+}
+
+/// tssh on its way to a server that listens on a port of this machine, with what is needed to try
+/// every method of logging in.
+pub fn client(port: u16, folder: &Scratch, options: &[&str], command: &[&str]) -> Command {
+    let mut line = Command::new(tssh_binary());
+    // The first value of an option wins.
+    line.args(options).args(["-l", "anybody", "-p", &port.to_string()]);
+    line.args(["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]);
+    line.args(["-o", "GlobalKnownHostsFile=/dev/null"]);
+    if !options.contains(&"-F") {
+        line.args(["-F", "none"]);
+    }
+    line.arg("127.0.0.1").args(command);
+    line.env("HOME", folder.path()).env("LC_ALL", "C.UTF-8").env_remove("SSH_AUTH_SOCK");
+    line.env_remove("SSH_ASKPASS").env_remove("DISPLAY");
+    line
+}
+
+/// tsshd, which lets the hostile peer in.
+pub fn tsshd(lines: &[&str]) -> Server {
+    let server = Server::start_tsshd(&ServerOptions::with_lines(lines));
+    server.authorize(&user_key().public().to_line());
+    server
+}
+
+/// A number of the status of a process, in KiB.
+pub fn status_kib(pid: u32, field: &str) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a live process");
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("the field");
+    line.split_ascii_whitespace().next().and_then(|n| n.parse().ok()).expect("a number")
+}
+
+/// CPU time that a process and what it has started have taken, in milliseconds.
+pub fn cpu_ms(pid: u32) -> u64 {
+    let text = |path: String| std::fs::read_to_string(path).unwrap_or_default();
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("a live process");
+    let mut sum = 0;
+    for thread in threads.flatten() {
+        let thread = thread.file_name().into_string().expect("a number");
+        // Nanoseconds on a CPU come first.
+        let stat = text(format!("/proc/{pid}/task/{thread}/schedstat"));
+        let nanos = stat.split(' ').next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
+        sum += nanos / 1_000_000;
+        let children = text(format!("/proc/{pid}/task/{thread}/children"));
+        sum += children.split_whitespace().filter_map(|c| c.parse().ok()).map(cpu_ms).sum::<u64>();
+    }
+    sum
+}
