@@ -47,6 +47,7 @@ pub mod known_hosts;
 pub mod lab;
 pub mod limits;
 pub mod log;
+pub mod manual;
 pub mod mux;
 pub mod open_files;
 pub mod plan;

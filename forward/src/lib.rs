@@ -28,5 +28,6 @@ pub mod core;
 pub mod driver;
 pub mod error;
 pub mod limits;
+pub mod manual;
 
 pub use error::{Ended, Wait};

@@ -44,8 +44,11 @@ pub fn chapter(name: &str, about: &str, sources: &[Source]) -> String {
         .flat_map(|source| pictures(source).into_iter().map(|picture| (&*source.path, picture)))
         .collect();
     if !pictures.is_empty() {
-        out.push_str("\n## States\n\nThe tables of these machines are tested for every state and ");
-        out.push_str("every event.\n");
+        out.push_str(
+            "\n## States\n\nThese machines are tables, tested for every state and event. ",
+        );
+        out.push_str("What comes of every message\nin every state of a connection: ");
+        out.push_str("[states.md](../states.md).\n");
         for (path, picture) in pictures {
             let _ = write!(out, "\n{}:\n\n```text\n{picture}```\n", &path[own.len()..]);
         }
