@@ -23,6 +23,8 @@ pub mod none;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 
 use alloc::boxed::Box;
 pub use mac::PacketMac;

@@ -34,6 +34,8 @@ mod sk;
 mod test_keys;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 
 pub use certificate::{
     Certificate, CertificateFault, CertificateKind, is_certificate_algorithm, is_certificate_type,

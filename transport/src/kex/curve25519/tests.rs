@@ -1,3 +1,5 @@
+mod vectors;
+
 use super::*;
 use crate::kex::testing::{FixedRng, agree, client_share, exchange, fault, hex, respond};
 use alloc::vec::Vec;

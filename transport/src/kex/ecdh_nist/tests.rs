@@ -1,3 +1,5 @@
+mod vectors;
+
 use super::*;
 use crate::kex::method::METHODS;
 use crate::kex::testing::{FixedRng, agree, client_share, fault, hex, respond};

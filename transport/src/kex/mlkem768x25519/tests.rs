@@ -1,3 +1,5 @@
+mod vectors;
+
 use super::*;
 use crate::kex::curve25519::{self, tests::low_order_points};
 use crate::kex::testing::{FixedRng, agree, client_share, exchange, fault, hex, respond};
