@@ -19,6 +19,7 @@
 //! | [`hostile`] | a peer that breaks rules under valid protection, against one stack |
 //! | [`citations`], [`source`] | RFC sentences quoted in the sources; the house rules |
 //! | [`book`] | the chapters of the book that are made from the sources |
+//! | [`fuzz`] | fuzz targets, for libFuzzer and for every test run |
 //! | [`marks`] | which test shows which numbered item of forwarding |
 //! | [`measure`] | what the programs that measure share |
 //! | [`memory`], [`secrets`] | the memory of a live process, and what must not be in it |
@@ -30,6 +31,7 @@
 pub mod book;
 pub mod chain;
 pub mod citations;
+pub mod fuzz;
 pub mod hostile;
 pub mod marks;
 pub mod measure;

@@ -7,7 +7,7 @@
 //! | --- | --- | --- |
 //! | 4251 | 5 data types | [`wire`] |
 //! | 4253 | 4.2 identification | `version` |
-//! | 4253 | 6 packets | `packet`, [`cipher`], `compression` |
+//! | 4253 | 6 packets | [`packet`], [`cipher`], `compression` |
 //! | 4253 | 7 key exchange, 8 Diffie-Hellman, 9 re-exchange | [`kex`] |
 //! | 4253 | 10 service request, 11 other messages | `transport` |
 //! | 4252, 4256 | user authentication | [`userauth`] |
@@ -45,7 +45,7 @@ pub mod limits;
 pub mod manual;
 pub mod messages;
 pub mod observe;
-mod packet;
+pub mod packet;
 pub mod proof;
 mod sender;
 pub mod side;

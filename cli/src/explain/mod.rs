@@ -5,9 +5,9 @@
 //! the same events that `--trace` writes.
 
 pub mod capture;
-mod frames;
+pub mod frames;
 mod reference;
-mod secrets;
+pub mod secrets;
 mod tcp;
 
 use crate::exit::{Fatal, Result, os_words};

@@ -47,8 +47,15 @@ pub struct Inbound {
     pub(crate) tap: Option<Box<Tap>>,
 }
 
+impl Default for Inbound {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Inbound {
     /// An empty buffer and no protection.
+    #[must_use]
     pub fn new() -> Self {
         Self {
             buf: Vec::new(),

@@ -33,8 +33,15 @@ pub struct Outbound {
     last: (usize, u8),
 }
 
+impl Default for Outbound {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Outbound {
     /// An empty buffer and no protection.
+    #[must_use]
     pub fn new() -> Self {
         Self {
             buf: Vec::new(),
