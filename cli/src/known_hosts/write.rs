@@ -211,5 +211,11 @@ fn append(file: &Path, change: &Change<'_>) -> io::Result<()> {
     let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(file)?;
     // A last line without an end stays a line of its own. One write, so that two do not mix.
     let end: &[u8] = if open { b"\n" } else { b"" };
-    file.write_all(&[end, added].concat())
+    let before = file.metadata()?.len();
+    let written = file.write_all(&[end, added].concat());
+    if written.is_err() {
+        // A disk that is full takes a part: a line that is cut short would be worse than none.
+        let _ = file.set_len(before);
+    }
+    written
 }

@@ -169,7 +169,8 @@ fn write_through<W: AsyncWrite + Unpin + ?Sized>(
 ) -> Poll<io::Result<usize>> {
     let written = ready!(Pin::new(&mut *stream).poll_write_vectored(cx, pieces))?;
     // Not ready means that the stream keeps the bytes and this waker; the next write or the
-    // shutdown passes them on at the latest.
-    let _ = Pin::new(stream).poll_flush(cx)?;
+    // shutdown passes them on at the latest. A fault is theirs to tell, too: told here it would say
+    // that the bytes were not written, and they would be written twice.
+    let _ = Pin::new(stream).poll_flush(cx);
     Poll::Ready(Ok(written))
 }

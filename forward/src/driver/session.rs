@@ -19,6 +19,7 @@ use crate::error::{Ended, Wait};
 use crate::limits::{
     COMMANDS_MAX, COMMANDS_PER_ROUND, LAST_WORDS, ROUNDS_PER_WAKE, SSH_READ_BYTES,
 };
+use std::io::ErrorKind;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -246,6 +247,8 @@ where
                 return true;
             }
             Some(Poll::Ready(Ok(()))) => self.carrier.fail(Error::ConnectionClosed),
+            // Nothing was read, and nothing is wrong.
+            Some(Poll::Ready(Err(error))) if error.kind() == ErrorKind::Interrupted => return true,
             Some(Poll::Ready(Err(error))) => self.carrier.end(Ended::Socket(error_text(&error))),
         }
         self.dead = true;
@@ -266,6 +269,11 @@ where
                     moved = true;
                 }
                 Poll::Ready(Ok(_)) => self.write_failed("write returned 0".to_owned()),
+                Poll::Ready(Err(error)) if error.kind() == ErrorKind::Interrupted => {
+                    // Nothing was written; the next round tries again.
+                    moved = true;
+                    break;
+                }
                 Poll::Ready(Err(error)) => self.write_failed(error_text(&error)),
                 Poll::Pending => self.writable = false,
             }
