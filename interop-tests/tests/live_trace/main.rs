@@ -9,6 +9,8 @@ mod files;
 mod page;
 mod replay;
 mod secrets;
+mod stranger;
+mod suites;
 mod support;
 mod tshark;
 mod wire;
