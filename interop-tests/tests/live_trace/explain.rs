@@ -2,12 +2,13 @@
 //! give what no other tool shows: targets of forwards, windows, encrypt-then-MAC, strict exchange.
 
 use crate::support::{MARKER, events, lacks_openssh, server, session, text, tssh};
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
-use tssh_interop_tests::openssh::Server;
+use tssh_interop_tests::openssh::{Server, free_port};
 use tssh_interop_tests::process::run;
 use tssh_interop_tests::skip::skip;
 use tssh_interop_tests::toys::{Service, Toy};
@@ -60,6 +61,83 @@ fn our_own_capture_gives_the_trace_again() {
     let done = tssh(&["--explain", "pcap", text(&plain)]);
     done.expect_code(1).expect_stderr("became unreadable");
     assert!(done.text().contains("the key log has no secret for the cookie"), "{}", done.text());
+}
+
+/// The channel and window events of a trace by their channel: what a capture tells, it may tell
+/// later, as the number of a channel that the server opens is known when the client confirms it.
+fn by_channel(events: &[Event]) -> BTreeMap<u64, Vec<String>> {
+    let mut channels: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    for event in events.iter().filter(|e| matches!(e.kind, Kind::Channel | Kind::Window)) {
+        let told = format!("{:?} {:?}", event.kind, event.values);
+        channels.entry(event.values.number("channel")).or_default().push(told);
+    }
+    channels
+}
+
+/// The life of each channel and every change of its windows, as `--explain` finds them in a capture
+/// of the session, are those that the client told while it ran.
+#[test]
+fn channels_and_windows_of_a_capture_are_those_of_the_live_trace() {
+    if lacks_openssh("explain::channels_and_windows_of_a_capture_are_those_of_the_live_trace") {
+        return;
+    }
+    let (server, key) = server(&[]);
+    let echo = Service::start(Toy::Echo);
+    let [remote, dead, back, nowhere] = [free_port(), free_port(), free_port(), free_port()];
+    let [live, capture, again] = ["live", "pcapng", "again"].map(|name| server.folder().join(name));
+    let forwards = [
+        format!("-R{remote}:127.0.0.1:{}", echo.port()),
+        format!("-R{dead}:127.0.0.1:{nowhere}"),
+        format!("-L{back}:127.0.0.1:{nowhere}"),
+    ];
+    let mut options = vec!["-q", "--trace", "jsonl", text(&live), "--trace", "pcapng"];
+    options.extend([text(&capture), "--trace-secrets"]);
+    options.extend(forwards.iter().map(String::as_str));
+    // Enough for credit; a forward of each direction, and one of each that is refused.
+    let dial = "exec 3<>/dev/tcp/127.0.0.1/$p && echo hello >&3 && head -n 1 <&3";
+    let command = format!(
+        "head -c 3000000 /dev/zero; echo oops >&2; \
+         bash -c 'for p in {remote} {dead} {back}; do ({dial}); done 2>/dev/null'"
+    );
+    session(&server, &key, &options, &command);
+    tssh(&["--explain", "pcap", text(&capture), "--trace", "jsonl", text(&again)]).expect_code(0);
+    let live = events(&live);
+    let (mut told, found) = (by_channel(&live), by_channel(&events(&again)));
+    let all: String = told.values().flatten().cloned().collect();
+    for what in [
+        "open sent",
+        "open received",
+        "open confirmed",
+        "open confirmed by us",
+        "open refused",
+        "open refused by us",
+        "eof sent",
+        "eof received",
+        "close sent",
+        "close received",
+        "freed",
+        "opened",
+        "spent",
+        "credited",
+    ] {
+        assert!(all.contains(&format!("\"{what}\"")), "the session has no {what:?}");
+    }
+    // The number of a channel that the client refused was never on the wire.
+    let refused = |event: &String| event.contains("\"open refused by us\"");
+    for steps in told.values_mut() {
+        while let Some(at) = steps.iter().position(refused) {
+            let begun = steps[..at].iter().rposition(|e| e.contains("\"open received\""));
+            steps.drain(begun.expect("it was received")..=at + 1);
+        }
+    }
+    told.retain(|_, steps| !steps.is_empty());
+    assert_eq!(told.keys().collect::<Vec<_>>(), found.keys().collect::<Vec<_>>());
+    for (channel, steps) in &told {
+        for (one, other) in steps.iter().zip(&found[channel]) {
+            assert_eq!(one, other, "channel {channel}");
+        }
+        assert_eq!(steps.len(), found[channel].len(), "channel {channel}");
+    }
 }
 
 /// What passed, in its order: whether the client sent it, and the bytes.
