@@ -33,6 +33,9 @@ pub const LOCAL_DIAL_TIMEOUT: Duration = Duration::from_secs(30);
 /// An untrusted cookie lives this much longer than `ForwardX11Timeout`, as in ssh: whoever
 /// connects at the last moment still gets in.
 pub const X11_TIMEOUT_SLACK: Duration = Duration::from_secs(60);
+/// Connections of one tsshd that are traced: whoever can connect, without a login, has a file made,
+/// and a folder holds only so many.
+pub const TRACES_MAX: u64 = 10_000;
 /// One answer typed by a human (OpenSSH's passphrase buffer).
 pub const ANSWER_BYTES_MAX: usize = 1024;
 /// Times that a question about a host key is repeated before it counts as refused.

@@ -235,6 +235,8 @@ pub static LONG: &[Long] = &[
     traces("trace-secrets", "", "show passwords, keys and data in it"),
     traces("keylog", "file", "write down what decrypts the connection, for Wireshark"),
     traces("allow-keylog-env", "", "let SSHKEYLOGFILE ask for a key log"),
+    traces("keylog-notice", "", "tell the peer that the session can be read by others"),
+    traces("trace-strict", "", "end the session when its trace cannot be written"),
     traces("trace-convert", "file --to format", "a jsonl trace in another format"),
     traces("trace-scrub", "file", "a jsonl trace without its secrets"),
     traces("run-coverage", "file", "which RFC requirements a jsonl trace shows at work"),

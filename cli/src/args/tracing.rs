@@ -43,7 +43,8 @@ pub(super) fn tool(
         if name == "replay" && replay.take(option, attached, &mut || words.next().cloned())? {
             continue;
         }
-        if option == "record" || !trace.take(option, attached, &mut || words.next().cloned())? {
+        let live = ["record", "trace-strict", "keylog-notice"].contains(&option);
+        if live || !trace.take(option, attached, &mut || words.next().cloned())? {
             return Err(Fatal::usage(format!("--{name} takes no {word}")));
         }
     }

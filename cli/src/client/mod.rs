@@ -27,7 +27,7 @@ use crate::limits::THREAD_KEEP_ALIVE;
 use crate::mux::client::Attached;
 use crate::proxy::Route;
 use crate::signals::{self, Endings};
-use crate::trace::{Recorder, Recording};
+use crate::trace::{self, Recorder, Recording};
 use crate::{cpu, log, mux, stdio, terminal};
 use app::Client;
 use rustix::process::Signal;
@@ -76,6 +76,9 @@ enum Outcome {
 /// reads files and connects.
 fn begin(arguments: Arguments) -> Result<Outcome> {
     let trace = arguments.trace.clone();
+    if let Some(fault) = trace.fault() {
+        return Err(Fatal::usage(fault));
+    }
     let keep_errors = arguments.verbosity > 0 && arguments.log_file.is_none();
     let mut background = Background::take(keep_errors)?;
     let fork = arguments.options.fork_after_authentication == Some(true);
@@ -391,13 +394,16 @@ async fn log_in(
     };
     let client = Client::new(Arc::clone(&settings), plan, address, Arc::clone(&shared), questions);
     let client = client.in_background(background).with_service(service);
+    let client = trace::around(traced.as_ref(), client);
     let ended = run(stream, stack, client, options).await;
     drop(proxy);
-    if let Some(traced) = traced {
-        traced.finish(&ended);
-    }
+    let whole = traced.is_none_or(|traced| traced.finish(&ended));
     // Before anything is printed: the terminal is as it was found.
     shared.leave_raw_mode();
+    if !whole {
+        log::error("tssh: the session ends with what was written down of it (--trace-strict)");
+        return Ok(OWN_FAILURE);
+    }
     Ok(ending::status(&settings, &shared, address, ended))
 }
 

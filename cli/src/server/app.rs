@@ -100,6 +100,7 @@ impl ServerApp {
                 self.with_log(|log| log.failed(&user, &method, failures));
             }
             Event::Authenticated { user, keys } => self.authenticated(&user, &keys, control),
+            Event::Debug { message, .. } => log::debug(format_args!("Remote: {message}")),
             Event::Channel(event) => self.channel(event, control),
             _ => {}
         }

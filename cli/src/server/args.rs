@@ -49,6 +49,10 @@ their authorized_keys file. No configuration is read unless -f names it.
   --keylog FILE  write down what decrypts connections, for Wireshark
   --allow-keylog-env
                  let SSHKEYLOGFILE ask for that
+  --keylog-notice
+                 tell clients that their session can be read by others
+  --trace-strict
+                 end a connection when its trace cannot be written
 ";
 
 /// What `--version` prints.

@@ -2,6 +2,7 @@
 //! slows, or takes down, another.
 
 use crate::exit::{Fatal, Result};
+use crate::limits::TRACES_MAX;
 use crate::log::Level;
 use crate::server::app::Hooks;
 use crate::server::peer::Peer;
@@ -44,14 +45,23 @@ pub struct Listening {
 }
 
 impl Listening {
-    /// What writes the next connection down; one that cannot be written down is served all the
-    /// same.
-    fn recorder(&self, number: u64) -> Option<Recorder> {
+    /// What writes the next connection down, where that can be had: with `--trace-strict` it is
+    /// not served without.
+    fn recorder(&self, number: u64) -> (Option<Recorder>, bool) {
+        if number > TRACES_MAX && !self.trace.files.is_empty() {
+            if number == TRACES_MAX + 1 {
+                log::error(format_args!("{TRACES_MAX} connections are traced: no more are"));
+            }
+            return (None, !self.trace.strict);
+        }
         let own = if self.single { self.trace.clone() } else { self.trace.numbered(number) };
-        Recorder::open(&own, Side::Server).unwrap_or_else(|fatal| {
-            log::error(format_args!("{fatal}"));
-            None
-        })
+        match Recorder::open(&own, Side::Server) {
+            Ok(recorder) => (recorder, true),
+            Err(fatal) => {
+                log::error(format_args!("{fatal}"));
+                (None, !self.trace.strict)
+            }
+        }
     }
 }
 
@@ -192,7 +202,11 @@ async fn accept(
         }
         let (stopped, alive) = (stopped.clone(), alive.clone());
         served = served.saturating_add(1);
-        let recorder = listening.recorder(served);
+        let (recorder, served_so) = listening.recorder(served);
+        if !served_so {
+            log::error(format_args!("cannot serve {peer}: it cannot be traced (--trace-strict)"));
+            continue;
+        }
         let connection = Connection { peer, starting, policy, stopped, alive, recorder };
         if listening.single {
             drop(acceptor);
@@ -329,5 +343,29 @@ impl Connection {
         let ended = serve(stream, policy, peer, seed, hooks).await;
         drop(alive);
         ended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::Format;
+
+    /// Whoever connects often does not fill the folder with traces.
+    #[test]
+    fn so_many_connections_are_traced_and_no_more() {
+        let files = vec![(Format::Text, "/nonexistent/trace".into())];
+        let listening = |strict| Listening {
+            single: false,
+            background: None,
+            trace: TraceOptions { files: files.clone(), strict, ..TraceOptions::default() },
+        };
+        for number in [TRACES_MAX + 1, u64::MAX] {
+            assert!(matches!(listening(false).recorder(number), (None, true)));
+            assert!(matches!(listening(true).recorder(number), (None, false)));
+        }
+        let trace = TraceOptions::default();
+        let untraced = Listening { single: false, background: None, trace };
+        assert!(matches!(untraced.recorder(u64::MAX), (None, true)));
     }
 }

@@ -71,6 +71,9 @@ fn serve_with(mut arguments: Arguments, account: Account) -> Result<u8> {
     {
         *path = whole;
     }
+    if let Some(fault) = arguments.trace.fault() {
+        return Err(Fatal::usage(format!("tsshd: {fault}")));
+    }
     // Its files are made later still.
     arguments.trace = arguments.trace.absolute();
     let script = Service::script(&arguments)?;

@@ -4,6 +4,7 @@ use crate::server::app::{Hooks, ServerApp};
 use crate::server::auth_log::AuthLog;
 use crate::server::peer::Peer;
 use crate::server::policy::ServerPolicy;
+use crate::trace;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tssh_connection::{ConnectionConfig, ServerConfig, Stack};
@@ -11,6 +12,9 @@ use tssh_forward::Ended;
 use tssh_forward::driver::{Application, DriverOptions, Waits, run};
 use tssh_transport::entropy::{Entropy, SEED_BYTES};
 use tssh_transport::{Timestamp, TransportConfig};
+
+/// Why a connection ended that `--trace-strict` was about.
+const NOT_WRITTEN: &str = "what was to be written down of it cannot be (--trace-strict)";
 
 /// Serves one client on any stream, with keys that may live in memory alone; see
 /// [`ServerPolicy::embedded`]. `seed` must be fresh from the operating system: every secret of the
@@ -88,14 +92,15 @@ where
             };
             let app = ServerApp::new(policy, peer, hooks, Arc::clone(&log));
             let app = around(app, &mut stack);
+            let app = trace::around(traced.as_ref(), app);
             let ended = run(socket, stack, app, options).await;
             match traced {
                 None => ended,
                 Some(traced) => {
                     // It waits for a disk, and other connections go on meanwhile.
-                    let finish = move || {
-                        traced.finish(&ended);
-                        ended
+                    let finish = move || match traced.finish(&ended) {
+                        true => ended,
+                        false => Ended::Socket(NOT_WRITTEN.to_owned()),
                     };
                     let finished = tokio::task::spawn_blocking(finish).await;
                     finished.unwrap_or_else(|error| Ended::Socket(error.to_string()))

@@ -4,7 +4,8 @@
 //! Wireshark 4.0 knows only the first form, with the client's private value; 4.4 and later know
 //! both, and where two lines are about one exchange the later one counts.
 
-use crate::trace::file::{self, Keep};
+use crate::trace::alarm::Alarm;
+use crate::trace::file::{self, Keep, Ready};
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,8 +15,18 @@ use zeroize::Zeroizing;
 /// A key log that is being written.
 #[derive(Debug)]
 pub struct KeyLogFile {
-    file: Option<File>,
+    file: Log,
     path: PathBuf,
+    /// Rings when it ends before the session.
+    alarm: Alarm,
+}
+
+#[derive(Debug)]
+enum Log {
+    /// Nothing is in it yet.
+    Ready(Ready),
+    Open(File),
+    Over,
 }
 
 /// The lines for one exchange.
@@ -43,21 +54,31 @@ impl KeyLogFile {
     ///
     /// # Errors
     /// One line.
-    pub fn open(path: &Path) -> Result<Self, String> {
+    pub fn open(path: &Path, alarm: Alarm) -> Result<Self, String> {
         file::check_folder(path)?;
-        let file = file::create(path, Keep::Everything)?;
-        Ok(Self { file: Some(file), path: path.to_owned() })
+        let file = Log::Ready(Ready::open(path)?);
+        Ok(Self { file, path: path.to_owned(), alarm })
     }
 
     /// Adds the lines of one exchange, in one write, so that whoever reads along has them before
     /// the first packet that they open.
     pub fn add(&mut self, log: &KeyLog) {
-        let Some(file) = &mut self.file else { return };
-        if let Err(error) = file.write_all(lines(log).as_bytes()) {
-            let words = crate::exit::os_words(&error);
-            let path = self.path.display();
-            crate::log::show(format_args!("tssh: the key log {path} ends: {words}\r\n"));
-            self.file = None;
+        let file = match std::mem::replace(&mut self.file, Log::Over) {
+            Log::Ready(ready) => ready.begin(Keep::Everything),
+            Log::Open(file) => Ok(file),
+            Log::Over => return,
+        };
+        let write = |mut file: File| {
+            let written = file.write_all(lines(log).as_bytes());
+            written.map(|()| file).map_err(|error| crate::exit::os_words(&error))
+        };
+        match file.and_then(write) {
+            Ok(file) => self.file = Log::Open(file),
+            Err(words) => {
+                let path = self.path.display();
+                crate::log::show(format_args!("tssh: the key log {path} ends: {words}\r\n"));
+                self.alarm.ring();
+            }
         }
     }
 }

@@ -8,6 +8,7 @@
 //! | module | what it is |
 //! | --- | --- |
 //! | [`options`] | what the command line says |
+//! | [`alarm`] | the session ends with its trace, or tells the peer of it |
 //! | [`recorder`] | events on their way to the files |
 //! | [`queue`], [`outputs`] | what stands between the session and the disk; the files |
 //! | [`recording`], [`replay`] | `--record`: all that a session needs to be run again; `--replay` |
@@ -16,6 +17,7 @@
 //! | [`keylog`] | the secrets of key exchanges, for Wireshark |
 //! | [`tool`] | `--trace-convert`, `--trace-scrub`, `--trace-check-shareable` |
 
+pub mod alarm;
 pub mod file;
 pub mod html;
 pub mod json;
@@ -31,7 +33,7 @@ pub mod text;
 pub mod tool;
 
 pub use options::{Format, TraceOptions};
-pub use recorder::{Recorder, Session};
+pub use recorder::{Recorder, Session, around};
 pub use recording::Recording;
 
 use tssh_transport::trace::{Event, Kind, Map};

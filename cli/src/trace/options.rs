@@ -57,6 +57,10 @@ pub struct TraceOptions {
     pub keylog: Option<PathBuf>,
     /// `--allow-keylog-env`.
     pub keylog_env: bool,
+    /// `--trace-strict`.
+    pub strict: bool,
+    /// `--keylog-notice`.
+    pub tell_peer: bool,
     /// `--record`.
     pub record: Option<PathBuf>,
 }
@@ -97,6 +101,8 @@ impl TraceOptions {
             },
             "trace-secrets" if attached.is_none() => self.secrets = true,
             "allow-keylog-env" if attached.is_none() => self.keylog_env = true,
+            "trace-strict" if attached.is_none() => self.strict = true,
+            "keylog-notice" if attached.is_none() => self.tell_peer = true,
             _ => return Ok(false),
         }
         Ok(true)
@@ -145,6 +151,25 @@ impl TraceOptions {
                 names.join(" or ")
             )
         })
+    }
+
+    /// Whether anything that is written decrypts the session.
+    #[must_use]
+    pub fn gives_away(&self) -> bool {
+        let shown = self.secrets && !self.files.is_empty();
+        shown || self.keylog_path().is_some() || self.record.is_some()
+    }
+
+    /// What is asked for and cannot be.
+    #[must_use]
+    pub fn fault(&self) -> Option<&'static str> {
+        if self.strict && !self.wanted() {
+            return Some("--trace-strict: nothing is written down that the session could end with");
+        }
+        if self.tell_peer && !self.gives_away() {
+            return Some("--keylog-notice: no key log, recording or trace with secrets is written");
+        }
+        None
     }
 
     /// The bound on channel packets that Wireshark needs, where it is to read along.
@@ -209,6 +234,16 @@ mod tests {
         assert!(elsewhere.names && !options.keylog_path().is_some_and(|path| path.is_absolute()));
         for bad in [&["--trace", "xml", "f"][..], &["--trace", "text"], &["--trace", "text", "-"]] {
             assert!(read(bad).is_err(), "{bad:?}");
+        }
+        for (words, faulty) in [
+            (&["--trace-strict"][..], true),
+            (&["--keylog-notice", "--trace", "text", "t"], true),
+            (&["--keylog-notice", "--trace", "text", "t", "--trace-secrets"], false),
+            (&["--keylog-notice", "--trace-strict", "--keylog", "k"], false),
+            (&["--keylog-notice", "--trace-strict", "--record", "r"], false),
+            (&[], false),
+        ] {
+            assert_eq!(read(words).unwrap().fault().is_some(), faulty, "{words:?}");
         }
         assert!(read(&["--keylog"]).is_err() && read(&["--trace-redact=all"]).is_err());
     }

@@ -1,5 +1,6 @@
 //! The files of one trace: each has its face, and all get the same events.
 
+use super::alarm::Alarm;
 use super::{Face, Format, face};
 use crate::exit::os_words;
 use std::fs::File;
@@ -63,6 +64,8 @@ pub struct Outputs {
     files: Vec<Output>,
     totals: Totals,
     program: &'static str,
+    /// Rings when one of them is of no use any more.
+    alarm: Alarm,
 }
 
 impl Outputs {
@@ -74,7 +77,13 @@ impl Outputs {
     ) -> Self {
         let output = |(format, path, file)| Output { path, file, face: face(format) };
         let files = files.into_iter().map(output).collect();
-        Self { files, totals: Totals::default(), program }
+        Self { files, totals: Totals::default(), program, alarm: Alarm::default() }
+    }
+
+    /// Rings this when one of the files is of no use any more.
+    #[must_use]
+    pub fn with_alarm(self, alarm: Alarm) -> Self {
+        Self { alarm, ..self }
     }
 
     /// Whether nothing is left to write to.
@@ -86,24 +95,26 @@ impl Outputs {
     /// One more event; the first one is the header.
     pub fn event(&mut self, event: &Event) {
         self.totals.add(event);
-        let program = self.program;
-        self.files.retain_mut(|output| {
-            let mut bytes = Vec::new();
-            output.face.event(event, &mut bytes);
-            output.write(program, &bytes)
-        });
+        self.write(|face, bytes| face.event(event, bytes));
     }
 
     /// The connection is over: the summary, and what a face has left.
     pub fn end(&mut self, ended: &str) {
         let summary = self.totals.event(ended);
         self.event(&summary);
-        let program = self.program;
+        self.write(|face, bytes| face.finish(bytes));
+    }
+
+    fn write(&mut self, make: impl Fn(&mut dyn Face, &mut Vec<u8>)) {
+        let (program, before) = (self.program, self.files.len());
         self.files.retain_mut(|output| {
             let mut bytes = Vec::new();
-            output.face.finish(&mut bytes);
+            make(&mut *output.face, &mut bytes);
             output.write(program, &bytes)
         });
+        if self.files.len() < before {
+            self.alarm.ring();
+        }
     }
 }
 

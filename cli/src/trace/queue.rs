@@ -3,6 +3,7 @@
 //! Where the disk does not keep up the session waits a moment, and where that does not help the
 //! writing ends, with one line, and the session goes on.
 
+use super::alarm::Alarm;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -39,6 +40,8 @@ pub struct Queue<T> {
     /// What is written: "trace".
     what: &'static str,
     program: &'static str,
+    /// Rings when something is not written.
+    alarm: Alarm,
 }
 
 /// What the writer gets.
@@ -53,11 +56,11 @@ pub enum Taken<'a, T> {
 impl<T> Queue<T> {
     /// An empty queue.
     #[must_use]
-    pub const fn new(what: &'static str, program: &'static str) -> Self {
+    pub const fn new(what: &'static str, program: &'static str, alarm: Alarm) -> Self {
         let items = VecDeque::new();
         let waited = Duration::ZERO;
         let state = State { items, bytes: 0, waited, ended: None, broken: false, done: false };
-        Self { state: Mutex::new(state), changed: Condvar::new(), what, program }
+        Self { state: Mutex::new(state), changed: Condvar::new(), what, program, alarm }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
@@ -85,6 +88,7 @@ impl<T> Queue<T> {
                 crate::log::show(format_args!(
                     "{program}: the {what} ends here: the disk is too slow\r\n"
                 ));
+                self.alarm.ring();
                 break;
             }
             let (began, waiting) = (Instant::now(), state.bytes);
@@ -116,6 +120,7 @@ impl<T> Queue<T> {
                 crate::log::show(format_args!(
                     "{program}: the {what} is incomplete: the disk is too slow\r\n"
                 ));
+                self.alarm.ring();
                 break;
             }
             state = self.wait(state, left);
@@ -143,6 +148,9 @@ impl<T> Queue<T> {
             if let Some(ended) = &ended {
                 useful = write(Taken::End(ended));
             }
+            if !useful {
+                self.alarm.ring();
+            }
             let mut state = self.lock();
             state.broken |= !useful;
             state.done |= ended.is_some() || broken;
@@ -163,7 +171,8 @@ mod tests {
     /// Nobody takes anything out: the writing ends, nothing waits for ever, and memory is bounded.
     #[test]
     fn a_disk_that_takes_nothing_ends_the_writing() {
-        let queue = Queue::new("trace", "tssh");
+        let alarm = Alarm::default();
+        let queue = Queue::new("trace", "tssh", alarm.clone());
         let begun = Instant::now();
         for n in 0..200 {
             queue.push(n, 1024 * 1024);
@@ -172,18 +181,20 @@ mod tests {
         let state = queue.lock();
         assert!(state.broken && state.items.is_empty());
         drop(state);
+        assert!(alarm.has_rung());
         queue.close("over");
     }
 
     /// A disk that always takes a little does not slow a session for ever.
     #[test]
     fn a_session_waits_no_longer_than_its_time_in_all() {
-        let queue = Queue::new("trace", "tssh");
+        let alarm = Alarm::default();
+        let queue = Queue::new("trace", "tssh", alarm.clone());
         queue.push(0, QUEUE_BYTES_MAX);
         queue.push(1, 1);
-        assert!(!queue.lock().broken);
+        assert!(!queue.lock().broken && !alarm.has_rung());
         queue.lock().waited = WAITED_MAX;
         queue.push(2, 1);
-        assert!(queue.lock().broken);
+        assert!(queue.lock().broken && alarm.has_rung());
     }
 }

@@ -4,13 +4,13 @@
 //! turn them into bytes, and writes. Where the disk does not keep up the session waits a moment,
 //! and where that does not help the trace ends, with one line, and the session goes on.
 
+use super::alarm::{Alarm, Traced};
 use super::outputs::Outputs;
 use super::queue::{Queue, Taken};
 use super::recording::{Recording, Running};
 use super::{TraceOptions, file, header, keylog};
 use crate::exit::{Fatal, Result, os_words};
-use crate::trace::file::Keep;
-use std::fs::File;
+use crate::trace::file::{Keep, Ready};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tssh_connection::Stack;
@@ -29,10 +29,11 @@ const ENDED_BYTES_MAX: usize = 1024;
 #[derive(Debug)]
 pub struct Recorder {
     options: TraceOptions,
-    files: Vec<(PathBuf, File)>,
+    files: Vec<Ready>,
     keylog: Option<(PathBuf, keylog::KeyLogFile)>,
     recording: Option<Recording>,
     program: &'static str,
+    alarm: Alarm,
 }
 
 /// What goes with the connection, to be kept until its end. Dropped before, the connection was
@@ -42,6 +43,11 @@ pub struct Session {
     queue: Option<Arc<Queue<Event>>>,
     notice: Option<String>,
     recording: Option<Running>,
+    alarm: Alarm,
+    /// The session ends with what is written down of it.
+    strict: bool,
+    /// The peer is told of it.
+    tell_peer: bool,
 }
 
 impl Recorder {
@@ -56,29 +62,31 @@ impl Recorder {
         }
         let program = if side.is_client() { "tssh" } else { "tsshd" };
         let fatal = |text: String| Fatal::usage(format!("{program}: {text}"));
+        let alarm = Alarm::default();
         let mut files = Vec::new();
         for (_, path) in &options.files {
             if options.secrets {
                 file::check_folder(path).map_err(fatal)?;
             }
-            files.push((path.clone(), file::create(path, Keep::Nothing).map_err(fatal)?));
+            files.push(Ready::open(path).map_err(fatal)?);
         }
         let keylog = match options.keylog_path() {
             Some(path) => {
-                let file = keylog::KeyLogFile::open(&path).map_err(fatal)?;
+                let file = keylog::KeyLogFile::open(&path, alarm.clone()).map_err(fatal)?;
                 Some((path, file))
             }
             None => None,
         };
         let log = keylog.iter().map(|(path, _)| path);
-        for (at, path) in files.iter().map(|(path, _)| path).chain(log).enumerate() {
-            if files.iter().take(at).any(|(other, _)| file::same(other, path)) {
+        let log = log.map(PathBuf::as_path);
+        for (at, path) in files.iter().map(Ready::path).chain(log).enumerate() {
+            if files.iter().take(at).any(|other| file::same(other.path(), path)) {
                 let path = path.display();
                 return Err(fatal(format!("{path} is named twice: each needs a file of its own")));
             }
         }
         let recording = options.record.as_deref().map(Recording::open).transpose()?;
-        Ok(Some(Self { options: options.clone(), files, keylog, recording, program }))
+        Ok(Some(Self { options: options.clone(), files, keylog, recording, program, alarm }))
     }
 
     /// Whether the session is recorded: then [`Recorder::attach`] needs its seed.
@@ -97,7 +105,7 @@ impl Recorder {
     /// of its recording.
     ///
     /// # Errors
-    /// No entropy, no thread.
+    /// No entropy, no thread, a file that cannot be emptied.
     pub fn attach(
         mut self,
         stack: &mut Stack,
@@ -105,19 +113,27 @@ impl Recorder {
         header: Option<Zeroizing<String>>,
     ) -> Result<Session> {
         let recording = match self.recording.take().zip(header) {
-            Some((recording, header)) => Some(recording.attach(stack, header)?),
+            Some((recording, header)) => Some(recording.attach(stack, header, &self.alarm)?),
             None => None,
         };
         if let Some(cap) = self.options.cap() {
             stack.cap_packets(cap);
         }
         if !self.options.traced() {
-            return Ok(Session { queue: None, notice: None, recording });
+            let mut session = self.session();
+            session.recording = recording;
+            return Ok(session);
         }
         let (tracer, mut session) = self.start(stack.side(), peer)?;
         session.recording = recording;
         stack.trace(tracer);
         Ok(session)
+    }
+
+    fn session(&self) -> Session {
+        let (strict, tell_peer) = (self.options.strict, self.options.tell_peer);
+        let alarm = self.alarm.clone();
+        Session { queue: None, notice: None, recording: None, alarm, strict, tell_peer }
     }
 
     fn start(self, side: Side, peer: &str) -> Result<(Box<Tracer>, Session)> {
@@ -126,13 +142,15 @@ impl Recorder {
             crate::log::show(format_args!("{notice}\r\n"));
         }
         crate::signals::survive_file_limit();
-        let Self { options, files, keylog, program, .. } = self;
+        let mut session = self.session();
+        let Self { options, files, keylog, program, alarm, .. } = self;
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| {
             Fatal::new(format!("no entropy from the operating system: {error}"))
         })?;
         let policy = Policy { secrets: options.secrets, names: options.names };
-        let queue = (!files.is_empty()).then(|| Arc::new(Queue::new("trace", program)));
+        let queue =
+            (!files.is_empty()).then(|| Arc::new(Queue::new("trace", program, alarm.clone())));
         let sink = queue.clone().map(|queue| -> tssh_transport::trace::Sink {
             Box::new(move |event| {
                 let bytes = size(&event);
@@ -146,8 +164,13 @@ impl Recorder {
         if let Some(queue) = &queue {
             queue.push(header(side, &options, peer), EVENT_BYTES);
             let formats = options.files.iter().map(|(format, _)| *format);
-            let files = formats.zip(files).map(|(format, (path, file))| (format, path, file));
-            let mut outputs = Outputs::new(program, files);
+            let mut begun = Vec::new();
+            for (format, ready) in formats.zip(files) {
+                let path = ready.path().to_owned();
+                let fatal = |text: String| Fatal::usage(format!("{program}: {text}"));
+                begun.push((format, path, ready.begin(Keep::Nothing).map_err(fatal)?));
+            }
+            let mut outputs = Outputs::new(program, begun).with_alarm(alarm);
             let queue = Arc::clone(queue);
             let writer = move || {
                 queue.drain(|taken| {
@@ -163,14 +186,18 @@ impl Recorder {
                 .spawn(writer)
                 .map_err(|error| Fatal::new(format!("cannot trace: {}", os_words(&error))))?;
         }
-        Ok((Box::new(tracer), Session { queue, notice, recording: None }))
+        (session.queue, session.notice) = (queue, notice);
+        Ok((Box::new(tracer), session))
     }
 }
 
 impl Session {
-    /// The connection is over: what is still to be written is, unless that takes too long.
-    pub fn finish(mut self, ended: &Ended) {
+    /// The connection is over: what is still to be written is, unless that takes too long. Whether
+    /// the session may be said to have gone well.
+    #[must_use]
+    pub fn finish(mut self, ended: &Ended) -> bool {
         self.close(&words(ended));
+        !self.strict || !self.alarm.has_rung()
     }
 
     fn close(&mut self, ended: &str) {
@@ -190,6 +217,13 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.close("by a signal");
     }
+}
+
+/// Has the application's connection end with its trace, and tell the peer of it, where that was
+/// asked for.
+pub fn around<A>(session: Option<&Session>, app: A) -> Traced<A> {
+    let strict = session.filter(|session| session.strict).map(|session| session.alarm.clone());
+    Traced::new(app, strict, session.is_some_and(|session| session.tell_peer))
 }
 
 /// How a connection ended, on one line.

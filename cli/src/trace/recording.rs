@@ -3,10 +3,10 @@
 //! The format is that of `tssh_transport::transcript`. Whoever has the file can read all of the
 //! session; private keys are not in it: a signature is recorded as the answer that it was.
 
-use super::file::{self, Keep};
+use super::alarm::Alarm;
+use super::file::{self, Keep, Ready};
 use super::queue::{Queue, Taken};
 use crate::exit::{Fatal, Result, os_words};
-use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ const HOLDS: &str = "the seed of all keys of this session: whoever has this file
 /// A file that is open and ready for one connection.
 #[derive(Debug)]
 pub struct Recording {
-    file: File,
+    file: Ready,
     path: PathBuf,
 }
 
@@ -46,7 +46,7 @@ impl Recording {
     pub fn open(path: &Path) -> Result<Self> {
         let fatal = |text: String| Fatal::usage(format!("tssh: {text}"));
         file::check_folder(path).map_err(fatal)?;
-        let file = file::create(path, Keep::Nothing).map_err(fatal)?;
+        let file = Ready::open(path).map_err(fatal)?;
         Ok(Self { file, path: path.to_owned() })
     }
 
@@ -67,21 +67,28 @@ impl Recording {
         ))
     }
 
-    /// Has a session recorded from its first byte on, and says so aloud.
+    /// Has a session recorded from its first byte on, and says so aloud. `alarm` rings when the
+    /// recording ends before the session.
     ///
     /// # Errors
-    /// No thread.
-    pub fn attach(self, stack: &mut Stack, header: Zeroizing<String>) -> Result<Running> {
+    /// No thread, a file that cannot be emptied.
+    pub fn attach(
+        self,
+        stack: &mut Stack,
+        header: Zeroizing<String>,
+        alarm: &Alarm,
+    ) -> Result<Running> {
         let notice = format!(
             "tssh: WARNING: whoever has the recording {} can read all of this session, passwords \
              too.",
             self.path.display()
         );
         crate::log::show(format_args!("{notice}\r\n"));
-        let queue = Arc::new(Queue::new("recording", "tssh"));
+        let queue = Arc::new(Queue::new("recording", "tssh", alarm.clone()));
         let bytes = header.len();
         queue.push(header, bytes);
         let (sink, mut left) = (Arc::clone(&queue), RECORDING_BYTES_MAX);
+        let full = alarm.clone();
         stack.record(Log::new(Box::new(move |line| {
             if left == 0 {
                 return;
@@ -91,12 +98,15 @@ impl Recording {
                 crate::log::show(format_args!(
                     "tssh: the recording ends here: it has reached {RECORDING_BYTES_MAX} bytes\r\n"
                 ));
+                full.ring();
                 return;
             }
             sink.push(Zeroizing::new(line.to_owned()), line.len() + LINE_BYTES);
         })));
         let drained = Arc::clone(&queue);
-        let Self { mut file, path } = self;
+        let Self { file, path } = self;
+        let fatal = |text: String| Fatal::usage(format!("tssh: {text}"));
+        let mut file = file.begin(Keep::Nothing).map_err(fatal)?;
         let writer = move || {
             drained.drain(|taken| {
                 let line = match taken {

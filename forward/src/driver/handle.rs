@@ -343,6 +343,13 @@ impl Control<'_> {
         self.carrier.stack.request_rekey();
     }
 
+    /// Tells whoever uses the other end something: SSH_MSG_DEBUG, to be displayed.
+    pub fn debug(&mut self, text: &str) {
+        if let Err(error) = self.carrier.stack.debug(text) {
+            self.carrier.fail(error);
+        }
+    }
+
     /// Ends the connection: tells the peer, hands over what is still to be written, within
     /// [`CLOSE_GRACE`](crate::limits::CLOSE_GRACE), and lets [`run`](crate::driver::run) return
     /// [`Ended::Finished`](crate::Ended::Finished).

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
-use tssh_interop_tests::openssh::Server;
+use tssh_interop_tests::openssh::{Server, ServerOptions, program_path};
 use tssh_interop_tests::process::{Finished, PATIENCE, Process, run};
 use tssh_interop_tests::tssh::{client_command, tssh_binary};
 
@@ -168,4 +168,111 @@ fn a_full_disk_ends_the_trace_and_not_the_session() {
     done.expect_code(0);
     assert_eq!(done.stderr.matches("ends here").count(), 1, "{}", done.stderr);
     assert!(done.stderr.contains("File too large"), "{}", done.stderr);
+}
+
+/// With `--trace-strict` it ends the session, and what was to be written is said to be lost: of a
+/// trace, of a key log and of a recording.
+#[test]
+fn a_full_disk_ends_a_strict_session() {
+    if lacks_openssh("files::a_full_disk_ends_a_strict_session") {
+        return;
+    }
+    let server = Server::with_lines(&[]);
+    let path = server.folder().join("file");
+    let file = text(&path);
+    for (options, blocks) in [
+        (&["--trace", "jsonl", file][..], 20),
+        (&["--trace", "text", file], 20),
+        (&["--keylog", file], 0),
+        (&["--record", file], 20),
+    ] {
+        let options = [options, &["--trace-strict"]].concat();
+        // It would last until it is ended.
+        let own = client_command(&tssh_binary(), &server, &options, &["cat /dev/zero"]);
+        let mut line = Command::new("sh");
+        let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\" >/dev/null");
+        line.args(["-c", &limited]).arg(own.get_program()).args(own.get_args());
+        line.env("HOME", server.folder().path());
+        let done = run(&mut line);
+        refused(&done, "the session ends with what was written down of it (--trace-strict)");
+        assert!(done.stderr.contains("File too large"), "{options:?}: {}", done.stderr);
+    }
+    // Where all is written nothing is different.
+    run(&mut command(&server, &["--trace", "text", file, "--trace-strict"])).expect_code(0);
+    refused(&run(&mut command(&server, &["--trace-strict"])), "nothing is written down");
+}
+
+/// tsshd does not serve a connection that it cannot trace, where that was asked for.
+#[test]
+fn a_strict_server_serves_nothing_untraced() {
+    if lacks_openssh("files::a_strict_server_serves_nothing_untraced") {
+        return;
+    }
+    for (strict, code) in [(&[][..], 0), (&["--trace-strict"], 255)] {
+        let folder = tssh_interop_tests::scratch::Scratch::new();
+        std::fs::create_dir(folder.join("trace.1")).expect("a folder in the trace's place");
+        let path = folder.join("trace");
+        let arguments = [&["--trace", "jsonl", text(&path)], strict].concat();
+        let arguments = arguments.into_iter().map(str::to_owned).collect();
+        let server = Server::start_tsshd(&ServerOptions { arguments, ..Default::default() });
+        let first = run(&mut client_command(&program_path("ssh"), &server, &[], &["echo here"]));
+        first.expect_code(code);
+        server.expect_log("cannot write");
+        // The next one has a file of its own.
+        let next = run(&mut client_command(&program_path("ssh"), &server, &[], &["echo here"]));
+        assert_eq!(next.expect_code(0).text(), "here\n");
+    }
+}
+
+/// The peer hears of it, where that was asked for, and nothing where it was not.
+#[test]
+fn a_peer_can_be_told_that_others_read_along() {
+    if lacks_openssh("files::a_peer_can_be_told_that_others_read_along") {
+        return;
+    }
+    let told = "Remote: The secrets of this session are written down";
+    let server = Server::with_lines(&["LogLevel DEBUG"]);
+    let path = server.folder().join("keylog");
+    for (options, count) in [(&["--keylog", text(&path)][..], 0), (&["--keylog-notice"], 1)] {
+        let options = [&["--keylog", text(&path)], options].concat();
+        run(&mut command(&server, &options)).expect_code(0);
+        server.expect_log("Disconnected from");
+        assert_eq!(server.log().matches(told).count(), count, "{}", server.log());
+    }
+    refused(&run(&mut command(&server, &["--keylog-notice"])), "no key log");
+
+    let folder = tssh_interop_tests::scratch::Scratch::new();
+    let path = folder.join("keylog");
+    let arguments = ["--keylog", text(&path), "--keylog-notice"].map(str::to_owned).to_vec();
+    let server = Server::start_tsshd(&ServerOptions { arguments, ..Default::default() });
+    let mut line = client_command(&program_path("ssh"), &server, &["-v"], &["true"]);
+    let done = run(&mut line);
+    done.expect_code(0);
+    let heard = done.stderr.find(told).expect("the notice");
+    assert!(heard < done.stderr.find("Authenticated to").expect("a login"), "{}", done.stderr);
+}
+
+/// A connection that never came about leaves no empty files, and what is there already stays.
+#[test]
+fn a_refused_connection_leaves_nothing_behind() {
+    let folder = tssh_interop_tests::scratch::Scratch::new();
+    let names = ["trace", "keylog", "record"].map(|name| folder.join(name));
+    let [trace, keylog, record] = [&names[0], &names[1], &names[2]].map(|path| text(path));
+    let port = tssh_interop_tests::openssh::free_port().to_string();
+    let connect = || {
+        let mut line = Command::new(tssh_binary());
+        line.args(["-F", "none", "-p", &port, "--trace", "jsonl", trace, "--keylog", keylog]);
+        let done = run(line.args(["--record", record, "127.0.0.1"]));
+        refused(&done, "Connection refused");
+    };
+    connect();
+    assert!(names.iter().all(|path| !path.exists()));
+    for path in &names {
+        std::fs::write(path, "of an earlier session").expect("a file");
+    }
+    connect();
+    for path in &names {
+        let content = std::fs::read_to_string(path).expect("the file");
+        assert_eq!(content, "of an earlier session", "{path:?}");
+    }
 }
