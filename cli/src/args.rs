@@ -265,11 +265,11 @@ impl Parser<'_> {
                 words.get(*at - 1).map(String::as_str)
             });
             let value = value.unwrap_or_default();
+            if value.is_empty() && ["port-file", "run-coverage"].contains(&name) {
+                let text = format!("option requires an argument -- --{name}\n{USAGE}");
+                return Err(Fatal::usage(text));
+            }
             if name == "port-file" {
-                if value.is_empty() {
-                    let text = format!("option requires an argument -- --{name}\n{USAGE}");
-                    return Err(Fatal::usage(text));
-                }
                 self.port_file = Some(PathBuf::from(value));
                 return Ok(());
             }

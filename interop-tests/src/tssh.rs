@@ -6,6 +6,7 @@
 
 use crate::openssh::Server;
 use crate::process::{Finished, run};
+use crate::skip::skip;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,6 +28,15 @@ pub fn tssh_binary() -> PathBuf {
 #[must_use]
 pub fn is_stand_in() -> bool {
     std::env::var_os("TSSH_TEST_CLIENT").is_some()
+}
+
+/// The same in a test of what no other client has; says that the test does not run.
+#[must_use]
+pub fn another_stands_in(test: &str) -> bool {
+    if is_stand_in() {
+        skip(test, "another client stands in for tssh, which alone has what is tested");
+    }
+    is_stand_in()
 }
 
 /// The server under test: tsshd, or what `TSSH_TEST_SERVER` names.

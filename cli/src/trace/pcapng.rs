@@ -91,15 +91,9 @@ fn key_log(v: &Map) -> Option<KeyLog> {
     let inputs = v.list("inputs").iter().filter_map(Value::as_map);
     let k = inputs.into_iter().find(|input| input.text("name") == "K")?;
     let encoded = k.get("hex")?.as_bytes()?;
-    let content = encoded.get(4..)?;
-    let number = k.text("type") == "mpint";
-    let zeros = content.iter().take_while(|byte| number && **byte == 0).count();
     let scalar = v.get("scalar").and_then(Value::as_map).map(|scalar| scalar.bytes("hex"));
-    Some(KeyLog {
-        cookie: v.bytes("cookie").to_vec(),
-        scalar: scalar.filter(|scalar| !scalar.is_empty()),
-        k: Zeroizing::new(content.get(zeros..)?.to_vec()),
-    })
+    let scalar = scalar.filter(|scalar| !scalar.is_empty());
+    Some(KeyLog::new(v.bytes("cookie").to_vec(), scalar, &encoded, k.text("type")))
 }
 
 /// One block: its type and length, what it holds, and its length again.

@@ -86,6 +86,10 @@ impl<'a> Events<'a> {
         let mut line = String::new();
         let read = (&mut self.reader).take(LINE_BYTES_MAX).read_line(&mut line);
         let n = read.map_err(|error| fault(self.path, &os_words(&error)))?;
+        if n == 0 && self.line == 0 {
+            let words = format!("it is empty: a trace begins with one header of {SCHEMA}");
+            return Err(fault(self.path, &words));
+        }
         if n == 0 {
             return Ok(None);
         }

@@ -7,7 +7,7 @@ use tssh_interop_tests::openssh::program_path;
 use tssh_interop_tests::pair::{Pair, lacks};
 use tssh_interop_tests::process::{Finished, run};
 use tssh_interop_tests::skip::skip;
-use tssh_interop_tests::tssh::{is_stand_in, tssh_binary};
+use tssh_interop_tests::tssh::{another_stands_in, tssh_binary};
 use tssh_interop_tests::{citations, source};
 
 /// What somebody on the way does, and faults of a server.
@@ -23,7 +23,8 @@ fn lab(words: &[&str]) -> Finished {
 /// a peer that has none is served.
 #[test]
 fn tssh_catches_every_fault_and_serves_a_peer_without() {
-    if is_stand_in() {
+    let test = "attacks::tssh_catches_every_fault_and_serves_a_peer_without";
+    if another_stands_in(test) {
         return;
     }
     let done = lesson("attacks", "C.UTF-8");
@@ -38,7 +39,8 @@ fn tssh_catches_every_fault_and_serves_a_peer_without() {
 
 #[test]
 fn openssh_catches_every_fault_and_serves_a_peer_without() {
-    if is_stand_in() || lacks("attacks::openssh_catches_every_fault", &[]) {
+    let test = "attacks::openssh_catches_every_fault";
+    if another_stands_in(test) || lacks(test, &[]) {
         return;
     }
     let ssh = program_path("ssh");
@@ -49,7 +51,8 @@ fn openssh_catches_every_fault_and_serves_a_peer_without() {
 
 #[test]
 fn servers_without_a_fault_pass() {
-    if is_stand_in() || lacks("attacks::servers_without_a_fault_pass", &[]) {
+    let test = "attacks::servers_without_a_fault_pass";
+    if another_stands_in(test) || lacks(test, &[]) {
         return;
     }
     for pair in [Pair::TsshSshd, Pair::TsshTsshd] {
@@ -70,7 +73,8 @@ fn servers_without_a_fault_pass() {
 /// with nothing, and one that does not even connect.
 #[test]
 fn clients_that_notice_nothing_fail() {
-    if is_stand_in() {
+    let test = "attacks::clients_that_notice_nothing_fail";
+    if another_stands_in(test) {
         return;
     }
     for (script, words) in [
@@ -114,7 +118,8 @@ sys.exit(status)
 fn a_blind_client_is_told_what_it_does_not_see() {
     let python = Path::new("/usr/bin/python3");
     let has = run(Command::new(python).args(["-c", "import paramiko"])).code == 0;
-    if is_stand_in() {
+    let test = "attacks::a_blind_client_is_told_what_it_does_not_see";
+    if another_stands_in(test) {
         return;
     }
     if !has {
@@ -132,7 +137,8 @@ fn a_blind_client_is_told_what_it_does_not_see() {
 /// Each by itself, as the gallery shows it: the rule stands in the RFC, and docs/attacks.md has it.
 #[test]
 fn each_attack_tells_its_rule() {
-    if is_stand_in() {
+    let test = "attacks::each_attack_tells_its_rule";
+    if another_stands_in(test) {
         return;
     }
     let stored = citations::stored();

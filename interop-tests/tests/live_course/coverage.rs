@@ -5,7 +5,7 @@ use std::process::Command;
 use tssh_interop_tests::pair::{Pair, lacks};
 use tssh_interop_tests::process::run;
 use tssh_interop_tests::scratch::Scratch;
-use tssh_interop_tests::tssh::{is_stand_in, tssh_binary};
+use tssh_interop_tests::tssh::{another_stands_in, tssh_binary};
 
 /// The two parts of the report on a trace: what was at work, and what was not.
 fn report(trace: &Path) -> (String, String) {
@@ -23,7 +23,7 @@ fn report(trace: &Path) -> (String, String) {
 #[test]
 fn sessions_are_told_apart_by_what_they_exercise() {
     let name = "live_course::coverage::sessions_are_told_apart_by_what_they_exercise";
-    if is_stand_in() || lacks(name, &[]) {
+    if another_stands_in(name) || lacks(name, &[]) {
         return;
     }
     let folder = Scratch::new();
@@ -54,7 +54,7 @@ fn sessions_are_told_apart_by_what_they_exercise() {
 
 #[test]
 fn what_is_no_trace_is_said_in_one_line() {
-    if is_stand_in() {
+    if another_stands_in("live_course::coverage::what_is_no_trace_is_said_in_one_line") {
         return;
     }
     let folder = Scratch::new();
@@ -64,6 +64,12 @@ fn what_is_no_trace_is_said_in_one_line() {
         done.expect_code(255).expect_stderr("line 1");
         assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
     }
+    for words in [&["--run-coverage"][..], &["--run-coverage="]] {
+        let done = run(Command::new(tssh_binary()).args(words));
+        done.expect_code(255).expect_stderr("option requires an argument -- --run-coverage");
+    }
+    let done = run(Command::new(tssh_binary()).args(["--run-coverage", "/dev/null"]));
+    done.expect_code(255).expect_stderr("it is empty");
     let done = run(Command::new(tssh_binary()).args(["--run-coverage", "/nonexistent"]));
     done.expect_code(255).expect_stderr("No such file");
 }

@@ -15,7 +15,7 @@ use tssh_interop_tests::process::{PATIENCE, Process, run};
 use tssh_interop_tests::scratch::Scratch;
 use tssh_interop_tests::skip::skip;
 use tssh_interop_tests::source;
-use tssh_interop_tests::tssh::{is_stand_in, tssh_binary};
+use tssh_interop_tests::tssh::{another_stands_in, tssh_binary};
 
 /// The pages: what they show in `console` blocks needs nothing but tssh, and prints what stands
 /// below it; what stands in `sh` blocks speaks of servers.
@@ -54,7 +54,7 @@ fn path_with(first: &std::path::Path) -> OsString {
 #[test]
 fn every_command_that_needs_no_server_prints_what_stands_there() {
     let test = "docs::every_command_that_needs_no_server_prints_what_stands_there";
-    if is_stand_in() || lacks(test, &[]) {
+    if another_stands_in(test) || lacks(test, &[]) {
         return;
     }
     let binary = tssh_binary();
@@ -79,7 +79,7 @@ fn every_command_that_needs_no_server_prints_what_stands_there() {
 fn every_command_that_speaks_of_servers_works() {
     let test = "live_course::docs::every_command_that_speaks_of_servers_works";
     let programs = ["unshare", "ip", "curl", "tshark", "nc"];
-    if is_stand_in() || lacks(test, &programs) {
+    if another_stands_in(test) || lacks(test, &programs) {
         return;
     }
     let around = Scratch::new();

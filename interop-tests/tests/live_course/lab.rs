@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 use tssh_interop_tests::process::{Finished, PATIENCE, Process, run};
 use tssh_interop_tests::scratch::Scratch;
-use tssh_interop_tests::tssh::{is_stand_in, tssh_binary};
+use tssh_interop_tests::tssh::{another_stands_in, tssh_binary};
 
 /// Runs a lesson where the home and the folder for temporary files are empty, and checks that
 /// they still are afterwards.
@@ -31,7 +31,8 @@ fn names() -> Vec<String> {
 
 #[test]
 fn every_lesson_holds_and_leads_to_the_next() {
-    if is_stand_in() {
+    let test = "lab::every_lesson_holds_and_leads_to_the_next";
+    if another_stands_in(test) {
         return;
     }
     let names = names();
@@ -67,7 +68,8 @@ fn every_lesson_holds_and_leads_to_the_next() {
 /// What cannot be given says so at once, and with a status.
 #[test]
 fn a_lesson_that_there_is_not_and_one_that_cannot_be_given() {
-    if is_stand_in() {
+    let test = "lab::a_lesson_that_there_is_not_and_one_that_cannot_be_given";
+    if another_stands_in(test) {
         return;
     }
     let unknown = lesson("nosuch", "C");
@@ -88,7 +90,8 @@ fn a_lesson_that_there_is_not_and_one_that_cannot_be_given() {
 /// Whatever the client within it makes of the signal.
 #[test]
 fn an_interrupted_lesson_ends_by_the_signal() {
-    if is_stand_in() {
+    let test = "lab::an_interrupted_lesson_ends_by_the_signal";
+    if another_stands_in(test) {
         return;
     }
     for name in ["windows", "termination"] {

@@ -9,7 +9,7 @@ use tssh_interop_tests::ports::free_port;
 use tssh_interop_tests::process::{PATIENCE, run};
 use tssh_interop_tests::sockets::listening;
 use tssh_interop_tests::toys::{Service, Toy};
-use tssh_interop_tests::tssh::{client_command, is_stand_in, tssh_binary};
+use tssh_interop_tests::tssh::{another_stands_in, client_command, tssh_binary};
 
 /// The plan of a command line, in JSON.
 fn plan(server: &Server, options: &[&str]) -> String {
@@ -38,7 +38,8 @@ fn lists(plan: &str, name: &str) -> Vec<BTreeSet<IpAddr>> {
 /// the plan names the addresses that the kernel then shows.
 #[test]
 fn a_client_listens_where_the_plan_says() {
-    if is_stand_in() || lacks("live_course::plan::a_client_listens_where_the_plan_says", &[]) {
+    let name = "live_course::plan::a_client_listens_where_the_plan_says";
+    if another_stands_in(name) || lacks(name, &[]) {
         return;
     }
     let server = Pair::TsshSshd.server(&[]);
@@ -60,7 +61,7 @@ fn a_client_listens_where_the_plan_says() {
 #[test]
 fn a_server_listens_where_the_plan_says_for_its_setting() {
     let name = "live_course::plan::a_server_listens_where_the_plan_says_for_its_setting";
-    if is_stand_in() || lacks(name, &[]) {
+    if another_stands_in(name) || lacks(name, &[]) {
         return;
     }
     for setting in ["no", "yes", "clientspecified"] {
@@ -86,7 +87,7 @@ fn a_server_listens_where_the_plan_says_for_its_setting() {
 #[test]
 fn the_target_sees_what_the_plan_says() {
     let name = "live_course::plan::the_target_sees_what_the_plan_says";
-    if is_stand_in() || lacks(name, &[]) {
+    if another_stands_in(name) || lacks(name, &[]) {
         return;
     }
     let server = Pair::TsshSshd.server(&[]);
@@ -111,7 +112,7 @@ fn the_target_sees_what_the_plan_says() {
 /// listens where the forward would.
 #[test]
 fn a_plan_touches_nothing() {
-    if is_stand_in() {
+    if another_stands_in("live_course::plan::a_plan_touches_nothing") {
         return;
     }
     let server = TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -58,6 +58,8 @@ fn a_default_trace_can_be_shared() {
     let path = folder.write("scrubbed", &scrubbed.stdout);
     assert!(!holds(&path, MARKER) && !holds(&path, COMMAND_MARKER.as_bytes()));
     tssh(&["--trace-check-shareable", text(&path)]).expect_code(0);
+    let again = tssh(&["--trace-scrub", text(&path)]);
+    assert!(again.stdout == scrubbed.stdout, "scrubbing what is scrubbed changes it");
     // Converting gives nothing away either.
     for format in ["text", "jsonl", "html", "pcapng"] {
         let converted = tssh(&["--trace-convert", text(&lines), "--to", format]);
@@ -126,7 +128,12 @@ fn what_is_no_trace_is_refused() {
         let done = run(Command::new(tssh_binary()).arg("--trace-check-shareable").arg(&path));
         assert_ne!(done.code, 0, "{content:.80}");
         let done = run(Command::new(tssh_binary()).args(["--trace-scrub", text(&path)]));
-        assert!(done.code == 255 || content.is_empty(), "{content:.80}");
+        assert_eq!(done.code, 255, "{content:.80}");
     }
     tssh(&["--trace-convert", "/nonexistent", "--to", "text"]).expect_code(255);
+    for format in ["text", "jsonl", "html", "pcapng"] {
+        let done = tssh(&["--trace-convert", "/dev/null", "--to", format]);
+        done.expect_code(255).expect_stderr("it is empty");
+        assert_eq!(done.text(), "");
+    }
 }

@@ -4,7 +4,7 @@ use crate::support::{TRANSFER, events, fields, lacks_openssh, server, session, t
 use std::process::Command;
 use tssh_interop_tests::citations;
 use tssh_interop_tests::openssh::{Server, ServerOptions, program_path};
-use tssh_interop_tests::process::run;
+use tssh_interop_tests::process::{PATIENCE, run};
 use tssh_interop_tests::scratch::Scratch;
 use tssh_interop_tests::skip::skip;
 use tssh_interop_tests::tssh::client_command;
@@ -163,12 +163,11 @@ fn tsshd_traces_too() {
         let mut command = client_command(&program_path("ssh"), &server, &[], &["echo here"]);
         assert_eq!(run(&mut command).text(), "here\n");
         let own = folder.join(&format!("trace.{number}"));
-        server.expect_log("Disconnected from");
-        let ended = || std::fs::read_to_string(&own).is_ok_and(|t| t.contains("\"summary\""));
-        let begun = std::time::Instant::now();
-        while !ended() && begun.elapsed() < tssh_interop_tests::process::PATIENCE {
-            std::thread::yield_now();
-        }
+        // It is said when the trace is whole.
+        let over = |log: &[u8]| {
+            String::from_utf8_lossy(log).matches("Disconnected from").count() == number
+        };
+        assert!(server.process().stderr.wait(PATIENCE, over), "{}", server.log());
         let events = events(&own);
         fields_tile(&events);
         fits_the_schema("wire::tsshd_traces_too", &own);

@@ -5,12 +5,12 @@ use std::process::Command;
 use tssh_interop_tests::openssh::{self, Server, ServerOptions, program_path};
 use tssh_interop_tests::process::{Finished, run};
 use tssh_interop_tests::skip::skip;
-use tssh_interop_tests::tssh::{bare_command, client_command, is_stand_in};
+use tssh_interop_tests::tssh::{another_stands_in, bare_command, client_command};
 
 /// Whether `test` cannot run; says so when it cannot.
 pub fn unavailable(test: &str) -> bool {
     // Another client stands in for tssh only, and not for what is tested here.
-    if is_stand_in() {
+    if another_stands_in(test) {
         return true;
     }
     let Some(reason) = openssh::missing() else { return false };

@@ -104,6 +104,24 @@ pub struct KeyLog {
     pub k: Zeroizing<Vec<u8>>,
 }
 
+impl KeyLog {
+    /// Of K as it enters the exchange hash. Of a number the zero bytes in front are left out, which
+    /// Wireshark would not take off; a string, which the hybrids have, is as long as it is.
+    #[must_use]
+    pub fn new(
+        cookie: Vec<u8>,
+        scalar: Option<Zeroizing<Vec<u8>>>,
+        encoded: &[u8],
+        kind: &str,
+    ) -> Self {
+        let content = encoded.get(4..).unwrap_or_default();
+        let number = kind == "mpint";
+        let zeros = content.iter().take_while(|byte| number && **byte == 0).count();
+        let k = Zeroizing::new(content.get(zeros..).unwrap_or_default().to_vec());
+        Self { cookie, scalar, k }
+    }
+}
+
 /// Name and formula of a derived key.
 const fn purpose(letter: u8) -> (&'static str, &'static str) {
     match letter {
@@ -147,11 +165,8 @@ impl Tracer {
             return;
         };
         if let Some(keylog) = &mut self.keylog {
-            let content = report.k.get(4..).unwrap_or_default();
-            let number = report.k_kind == "mpint";
-            let zeros = content.iter().take_while(|byte| number && **byte == 0).count();
-            let k = Zeroizing::new(content.get(zeros..).unwrap_or_default().to_vec());
-            keylog(&KeyLog { cookie: report.cookie.clone(), scalar: scalar.clone(), k });
+            let cookie = report.cookie.clone();
+            keylog(&KeyLog::new(cookie, scalar.clone(), &report.k, report.k_kind));
         }
         if self.sink.is_none() {
             return;

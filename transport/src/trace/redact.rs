@@ -111,11 +111,13 @@ impl Redactor {
         for field in fields.iter_mut() {
             let Value::Map(field) = field else { continue };
             let (off, len) = (index(field.number("off")), index(field.number("len")));
-            let bytes = payload.get(off..off.saturating_add(len));
+            // The end of what was hidden before is not there any more.
+            let end = off.saturating_add(len).min(payload.len());
+            let bytes = payload.get(off..end).unwrap_or_default();
             let class = field.text("class");
             if class.is_empty() || !self.policy.hides(class) {
                 field.set("off", shown.len());
-                shown.bytes(bytes.unwrap_or_default(), len);
+                shown.bytes(bytes, len);
                 continue;
             }
             let secret_length = class == Class::Password.name();
@@ -130,7 +132,7 @@ impl Redactor {
             field.set("off", shown.len());
             field.set("len", kept);
             field.set("value", Value::Null);
-            let prefix = bytes.and_then(|bytes| bytes.get(..head)).unwrap_or_default();
+            let prefix = bytes.get(..head).unwrap_or_default();
             shown.hidden(if secret_length { &[] } else { prefix }, head, kept);
         }
         // A field whose length is hidden may have none left.
