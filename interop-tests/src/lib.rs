@@ -20,6 +20,8 @@
 //! | [`citations`], [`source`] | RFC sentences quoted in the sources; the house rules |
 //! | [`book`] | the chapters of the book that are made from the sources |
 //! | [`fuzz`] | fuzz targets, for libFuzzer and for every test run |
+//! | [`matrix`] | every other implementation of SSH that can be had, in both roles |
+//! | [`hosts`] | hosts on private networks, and bad lines between them |
 //! | [`marks`] | which test shows which numbered item of forwarding |
 //! | [`measure`] | what the programs that measure share |
 //! | [`memory`], [`secrets`] | the memory of a live process, and what must not be in it |
@@ -33,7 +35,9 @@ pub mod chain;
 pub mod citations;
 pub mod fuzz;
 pub mod hostile;
+pub mod hosts;
 pub mod marks;
+pub mod matrix;
 pub mod measure;
 pub mod memory;
 pub mod openssh;

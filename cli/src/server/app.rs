@@ -94,6 +94,11 @@ impl ServerApp {
             Event::PeerIdentification(text) => {
                 log::debug(format_args!("Remote protocol version: {}", log::name(&text)));
             }
+            // In sshd's words, which scripts count.
+            Event::Exchanged { .. } => {
+                log::debug("SSH2_MSG_NEWKEYS sent");
+                log::debug("SSH2_MSG_NEWKEYS received");
+            }
             Event::Auth(AuthEvent::Question(question)) => self.ask(question, control),
             Event::Auth(AuthEvent::Failed { user, method, reason, failures }) => {
                 log::debug(format_args!("{method}: {reason}"));

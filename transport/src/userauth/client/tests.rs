@@ -204,6 +204,17 @@ fn the_table_has_one_row_for_each_step_and_matches_its_picture() {
     assert_eq!(drawn, picture(TABLE));
 }
 
+/// As tinyssh of 2019 sends it.
+#[test]
+fn success_with_bytes_left_over_is_success() {
+    let (mut client, mut out) = client_in(State::SignatureSent);
+    let mut payload = UserauthSuccess::new().payload();
+    payload.extend_from_slice(b"left over");
+    let event = client.handle(&payload, &mut out).unwrap();
+    assert!(matches!(event, Some(AuthEvent::Success(_))));
+    assert_eq!(client.state, State::Succeeded);
+}
+
 #[test]
 fn success_comes_only_after_a_request_that_can_succeed() {
     let before: Vec<State> =
@@ -407,7 +418,6 @@ fn banners_are_made_harmless_and_counted() {
 fn every_truncation_and_a_trailing_byte_are_refused() {
     let cases = [
         (State::NoneSent, failure(false)),
-        (State::NoneSent, UserauthSuccess::new().payload()),
         (State::NoneSent, UserauthBanner::new(b"b", b"en").payload()),
         (State::ProbeSent, UserauthPkOk::new(ALGORITHM.as_bytes(), BLOB).payload()),
         (State::PasswordSent, UserauthPasswdChangereq::new(b"p", b"").payload()),
