@@ -248,7 +248,11 @@ pub const PEERS: &[Peer] = &[
     suite("Dropbear 2022", Server, Kind::Dropbear, "bookworm", "dropbear-bin", DROPBEAR_SERVER),
     suite("Dropbear 2025", Server, Kind::Dropbear, "trixie", "dropbear-bin", DROPBEAR_SERVER),
     suite("tinyssh 2019", Server, Kind::Tinyssh, "bullseye", "tinysshd", TINYSSH),
-    suite("tinyssh 2023", Server, Kind::Tinyssh, "bookworm", "tinysshd", TINYSSH),
+    // It has hung once in some thirty runs, with renewals on a busy machine.
+    Peer {
+        core: false,
+        ..suite("tinyssh 2023", Server, Kind::Tinyssh, "bookworm", "tinysshd", TINYSSH)
+    },
     suite("tinyssh 2025", Server, Kind::Tinyssh, "trixie", "tinysshd", TINYSSH),
     python("asyncssh", Server, "asyncssh_peer.py", "asyncssh", ALL),
     python("paramiko", Server, "paramiko_peer.py", "paramiko", ALL),
