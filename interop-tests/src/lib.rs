@@ -13,6 +13,7 @@
 //! | [`services`] | real mail, web and database servers |
 //! | [`sockets`] | who listens where, as the kernel has it |
 //! | [`toys`], [`pattern`] | TCP services and the bytes that travel through forwards |
+//! | [`mod@bench`], [`measure`] | speed and cost beside others; CPU time and memory of processes |
 //! | [`chain`] | two servers in a row and an agent |
 //! | [`xserver`] | a real X server without a screen |
 //! | [`sim`] | a client and a server in one process, in virtual time, under seeded faults |
@@ -23,13 +24,13 @@
 //! | [`matrix`] | every other implementation of SSH that can be had, in both roles |
 //! | [`hosts`] | hosts on private networks, and bad lines between them |
 //! | [`marks`] | which test shows which numbered item of forwarding |
-//! | [`measure`] | what the programs that measure share |
 //! | [`memory`], [`secrets`] | the memory of a live process, and what must not be in it |
 //! | [`skip`] | how a test says that it could not run |
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod bench;
 pub mod book;
 pub mod chain;
 pub mod citations;

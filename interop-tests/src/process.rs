@@ -185,9 +185,9 @@ impl Process {
     /// connection a session of its own, which no group reaches.
     pub fn signal_all(&self, signal: Signal) {
         let leader = Pid::from_child(&self.child);
-        let descendants = descendants(leader);
+        let descendants = descendants(self.pid());
         let _ = kill_process_group(leader, signal);
-        for pid in descendants {
+        for pid in descendants.into_iter().filter_map(pid_of) {
             let _ = kill_process(pid, signal);
         }
     }
@@ -232,20 +232,23 @@ impl Process {
     /// When the process is gone.
     #[must_use]
     pub fn resident_kib(&self) -> u64 {
-        resident_kib(Pid::from_child(&self.child)).expect("a VmRSS line of a living process")
+        match resident_kib(self.pid()) {
+            0 => panic!("no VmRSS line of a living process"),
+            kib => kib,
+        }
     }
 
     /// Resident memory in KiB and open descriptors of the process and all that descend from it:
     /// a server may have a process for each connection.
     #[must_use]
     pub fn tree_usage(&self) -> Usage {
-        let leader = Pid::from_child(&self.child);
+        let leader = self.pid();
         let all = [leader].into_iter().chain(descendants(leader));
         // One that has ended in the meantime uses nothing.
         all.fold(Usage::default(), |sum, pid| {
             let files = std::fs::read_dir(format!("/proc/{pid}/fd"));
             Usage {
-                resident_kib: sum.resident_kib + resident_kib(pid).unwrap_or(0),
+                resident_kib: sum.resident_kib + resident_kib(pid),
                 files: sum.files + files.map_or(0, Iterator::count),
             }
         })
@@ -254,7 +257,7 @@ impl Process {
     /// Whether the process, or one that descends from it, has this socket open.
     #[must_use]
     pub fn tree_has_socket(&self, inode: u64) -> bool {
-        let leader = Pid::from_child(&self.child);
+        let leader = self.pid();
         let all = [leader].into_iter().chain(descendants(leader));
         let files = all.flat_map(|pid| std::fs::read_dir(format!("/proc/{pid}/fd"))).flatten();
         let mut names = files.flatten().flat_map(|file| std::fs::read_link(file.path()));
@@ -272,10 +275,12 @@ pub struct Usage {
     pub files: usize,
 }
 
-fn resident_kib(pid: Pid) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.split_whitespace().next()?.parse().ok()
+fn resident_kib(pid: u32) -> u64 {
+    crate::measure::resident_kib(pid) as u64
+}
+
+fn pid_of(number: u32) -> Option<Pid> {
+    Pid::from_raw(number.try_into().ok()?)
 }
 
 impl Drop for Process {
@@ -287,9 +292,10 @@ impl Drop for Process {
 }
 
 /// All processes whose parents lead to `ancestor`.
-fn descendants(ancestor: Pid) -> Vec<Pid> {
+#[must_use]
+pub fn descendants(ancestor: u32) -> Vec<u32> {
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let parents: Vec<(i32, i32)> = processes
+    let parents: Vec<(u32, u32)> = processes
         .filter_map(|entry| {
             let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
             // The name, in parentheses, may hold anything; state and parent follow it.
@@ -298,13 +304,13 @@ fn descendants(ancestor: Pid) -> Vec<Pid> {
             Some((entry.file_name().to_str()?.parse().ok()?, parent))
         })
         .collect();
-    let mut found = vec![ancestor.as_raw_nonzero().get()];
+    let mut found = vec![ancestor];
     let mut next = 0;
     while let Some(&parent) = found.get(next) {
         found.extend(parents.iter().filter(|(_, p)| *p == parent).map(|(pid, _)| *pid));
         next += 1;
     }
-    found.into_iter().skip(1).filter_map(Pid::from_raw).collect()
+    found.split_off(1)
 }
 
 /// What a process left behind.

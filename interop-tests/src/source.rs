@@ -89,7 +89,7 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
     }
 }
 
-/// The sources that exist in tests only: below `tests/`, or a module declared under
+/// The sources that exist in tests only: below `tests/` or `benches/`, or a module declared under
 /// `#[cfg(test)]`, or a file below such a module.
 #[must_use]
 pub fn test_only(sources: &[Source]) -> Vec<&Source> {
@@ -98,8 +98,9 @@ pub fn test_only(sources: &[Source]) -> Vec<&Source> {
         let (folder, name) = source.module();
         let module = format!("{folder}/{name}");
         // A program that stands beside the tests, such as a benchmark, is none.
-        (source.crate_folder() == "interop-tests" && !folder.ends_with("/src/bin"))
-            || folder.split('/').any(|part| part == "tests")
+        let beside = ["/src/bin", "/src/bench"].iter().any(|program| folder.ends_with(program));
+        (source.crate_folder() == "interop-tests" && !beside)
+            || folder.split('/').any(|part| ["tests", "benches"].contains(&part))
             || test_modules.iter().any(|test| {
                 module
                     .strip_prefix(test.as_str())

@@ -55,7 +55,16 @@ impl Server {
     /// With its log when it does not come up.
     #[must_use]
     pub fn start(options: &ServerOptions) -> Self {
-        Self::launch(&program_path("sshd"), options, openssh_lines(options))
+        Self::start_like_sshd(&program_path("sshd"), options)
+    }
+
+    /// Starts a program that takes sshd's command line and configuration.
+    ///
+    /// # Panics
+    /// With its log when it does not come up.
+    #[must_use]
+    pub fn start_like_sshd(program: &Path, options: &ServerOptions) -> Self {
+        Self::launch(program, options, openssh_lines(options))
     }
 
     /// Starts sshd with these lines of configuration.
