@@ -28,7 +28,7 @@
 )]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "graviola"))]
 extern crate std;
 
 pub mod admission;

@@ -8,19 +8,22 @@
 //! ```
 //!
 //! The sequence number is not an input: the counter takes its place.
+//!
+//! Two implementations are behind it: a portable one, and with the feature `graviola` one that is
+//! several times as fast, on CPUs that have what it needs.
 
 use super::{BadTag, CipherAlgorithm, DirectionKeys, LENGTH_BYTES, Layout, Opener, Sealer};
 use super::{clear_length, split_tag};
 use ::aes_gcm::aead::consts::{U12, U16};
 use ::aes_gcm::aead::inout::InOutBuf;
-use ::aes_gcm::aead::{AeadInOut, Nonce, Tag};
+use ::aes_gcm::aead::{AeadInOut, Nonce};
 use ::aes_gcm::{Aes128Gcm, Aes256Gcm, KeyInit};
 use alloc::boxed::Box;
 
-const NONCE_BYTES: usize = 12;
+pub(super) const NONCE_BYTES: usize = 12;
 const BLOCK_BYTES: usize = 16;
 // "MUST use the full 16-octet Authentication Tag." RFC 5647 section 6.3
-const TAG_BYTES: usize = 16;
+pub(super) const TAG_BYTES: usize = 16;
 
 /// aes128-gcm@openssh.com.
 pub const AES128_GCM: CipherAlgorithm = CipherAlgorithm {
@@ -28,8 +31,8 @@ pub const AES128_GCM: CipherAlgorithm = CipherAlgorithm {
     key_len: 16,
     iv_len: NONCE_BYTES,
     aead: true,
-    sealer: |keys, _| Some(Box::new(Gcm::<Aes128Gcm>::new(keys)?)),
-    opener: |keys, _| Some(Box::new(Gcm::<Aes128Gcm>::new(keys)?)),
+    sealer: |keys, _| Some(Box::new(gcm::<Aes128Gcm>(keys)?)),
+    opener: |keys, _| Some(Box::new(gcm::<Aes128Gcm>(keys)?)),
 };
 
 /// aes256-gcm@openssh.com.
@@ -38,13 +41,76 @@ pub const AES256_GCM: CipherAlgorithm = CipherAlgorithm {
     key_len: 32,
     iv_len: NONCE_BYTES,
     aead: true,
-    sealer: |keys, _| Some(Box::new(Gcm::<Aes256Gcm>::new(keys)?)),
-    opener: |keys, _| Some(Box::new(Gcm::<Aes256Gcm>::new(keys)?)),
+    sealer: |keys, _| Some(Box::new(gcm::<Aes256Gcm>(keys)?)),
+    opener: |keys, _| Some(Box::new(gcm::<Aes256Gcm>(keys)?)),
 };
 
-/// Either direction. The key is expanded once, here.
-struct Gcm<A> {
-    aead: A,
+/// What an implementation of AES-GCM does, with a key expanded once.
+pub(super) trait Aead {
+    /// Encrypts `data` in place; gives the tag, which covers `length` too. None, with nothing
+    /// done, for more data than the algorithm allows.
+    fn seal(
+        &self,
+        nonce: &[u8; NONCE_BYTES],
+        length: &[u8],
+        data: &mut [u8],
+    ) -> Option<[u8; TAG_BYTES]>;
+
+    /// Decrypts `data` in place. Where the tag is wrong, which is found in constant time, `data`
+    /// holds no plaintext.
+    ///
+    /// # Errors
+    /// [`BadTag`].
+    fn open(
+        &self,
+        nonce: &[u8; NONCE_BYTES],
+        length: &[u8],
+        data: &mut [u8],
+        tag: &[u8; TAG_BYTES],
+    ) -> Result<(), BadTag>;
+}
+
+impl<A: AeadInOut<NonceSize = U12, TagSize = U16>> Aead for A {
+    fn seal(
+        &self,
+        nonce: &[u8; NONCE_BYTES],
+        length: &[u8],
+        data: &mut [u8],
+    ) -> Option<[u8; TAG_BYTES]> {
+        let nonce = Nonce::<A>::from(*nonce);
+        let tag = self.encrypt_inout_detached(&nonce, length, InOutBuf::from(data)).ok()?;
+        Some(tag.into())
+    }
+
+    fn open(
+        &self,
+        nonce: &[u8; NONCE_BYTES],
+        length: &[u8],
+        data: &mut [u8],
+        tag: &[u8; TAG_BYTES],
+    ) -> Result<(), BadTag> {
+        let nonce = Nonce::<A>::from(*nonce);
+        // GHASH covers the ciphertext, so this compares before it decrypts.
+        self.decrypt_inout_detached(&nonce, length, InOutBuf::from(data), tag.into())
+            .map_err(|_| BadTag)
+    }
+}
+
+/// One direction, by the best implementation that works here.
+fn gcm<A>(keys: &DirectionKeys<'_>) -> Option<Gcm>
+where
+    A: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit + Send + 'static,
+{
+    #[cfg(all(feature = "graviola", target_arch = "x86_64"))]
+    if let Some(fused) = super::aes_gcm_fused::Fused::new(keys.key) {
+        return Gcm::new(Box::new(fused), keys);
+    }
+    Gcm::new(Box::new(A::new_from_slice(keys.key).ok()?), keys)
+}
+
+/// Either direction.
+struct Gcm {
+    aead: Box<dyn Aead + Send>,
     /// First four octets of the nonce.
     fixed: [u8; 4],
     /// The rest of it. Keys change long before it could come round: packets per key are bounded
@@ -52,20 +118,17 @@ struct Gcm<A> {
     invocation_counter: u64,
 }
 
-impl<A: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit> Gcm<A> {
-    fn new(keys: &DirectionKeys<'_>) -> Option<Self> {
+impl Gcm {
+    fn new(aead: Box<dyn Aead + Send>, keys: &DirectionKeys<'_>) -> Option<Self> {
         let (fixed, rest) = keys.iv.split_first_chunk()?;
-        Some(Self {
-            aead: A::new_from_slice(keys.key).ok()?,
-            fixed: *fixed,
-            invocation_counter: u64::from_be_bytes(rest.try_into().ok()?),
-        })
+        let invocation_counter = u64::from_be_bytes(rest.try_into().ok()?);
+        Some(Self { aead, fixed: *fixed, invocation_counter })
     }
 
     /// The nonce of this packet. "treated as a 64-bit integer and is incremented after each
     /// invocation" (RFC 5647 section 7.1): a failed one counts too.
-    fn next_nonce(&mut self) -> Nonce<A> {
-        let mut nonce = Nonce::<A>::default();
+    fn next_nonce(&mut self) -> [u8; NONCE_BYTES] {
+        let mut nonce = [0; NONCE_BYTES];
         let counter = self.invocation_counter.to_be_bytes();
         for (to, from) in nonce.iter_mut().zip(self.fixed.iter().chain(&counter)) {
             *to = *from;
@@ -75,7 +138,7 @@ impl<A: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit> Gcm<A> {
     }
 }
 
-impl<A> Layout for Gcm<A> {
+impl Layout for Gcm {
     // "The total length of the PT MUST be a multiple of 16 octets" RFC 5647 section 7.2
     fn block_len(&self) -> usize {
         BLOCK_BYTES
@@ -88,7 +151,7 @@ impl<A> Layout for Gcm<A> {
     }
 }
 
-impl<A: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit + Send> Sealer for Gcm<A> {
+impl Sealer for Gcm {
     fn seal(&mut self, _sequence: u32, packet: &mut [u8]) -> bool {
         let Some((content, room)) = split_tag(packet, TAG_BYTES) else {
             return false;
@@ -97,8 +160,7 @@ impl<A: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit + Send> Sealer for G
             return false;
         };
         let nonce = self.next_nonce();
-        let sealed = self.aead.encrypt_inout_detached(&nonce, length, InOutBuf::from(data));
-        let Ok(tag) = sealed else {
+        let Some(tag) = self.aead.seal(&nonce, length, data) else {
             return false;
         };
         room.copy_from_slice(&tag);
@@ -106,7 +168,7 @@ impl<A: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit + Send> Sealer for G
     }
 }
 
-impl<A: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit + Send> Opener for Gcm<A> {
+impl Opener for Gcm {
     fn head_len(&self) -> usize {
         LENGTH_BYTES
     }
@@ -118,12 +180,9 @@ impl<A: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit + Send> Opener for G
     fn open(&mut self, _sequence: u32, packet: &mut [u8]) -> Result<(), BadTag> {
         let nonce = self.next_nonce();
         let (content, tag) = split_tag(packet, TAG_BYTES).ok_or(BadTag)?;
-        let tag: &Tag<A> = (&*tag).try_into().map_err(|_| BadTag)?;
+        let tag: &[u8; TAG_BYTES] = (&*tag).try_into().map_err(|_| BadTag)?;
         let (length, data) = content.split_at_mut_checked(LENGTH_BYTES).ok_or(BadTag)?;
-        // GHASH covers the ciphertext, so this compares before it decrypts, in constant time.
-        self.aead
-            .decrypt_inout_detached(&nonce, length, InOutBuf::from(data), tag)
-            .map_err(|_| BadTag)
+        self.aead.open(&nonce, length, data, tag)
     }
 }
 

@@ -9,12 +9,14 @@
 //! | --- | --- | --- | --- | --- |
 //! | none | [`none`] | clear | no tag | nothing to check |
 //! | chacha20-poly1305@openssh.com | [`chacha20_poly1305_openssh`] | own key | ciphertext | yes |
-//! | aes*-gcm@openssh.com | [`aes_gcm`] | clear | length, ciphertext | yes |
+//! | aes*-gcm@openssh.com | [`aes_gcm`] | clear | length, ciphertext | yes, or cleared |
 //! | aes*-ctr, `-etm` MAC | [`aes_ctr`] | clear | length, ciphertext | yes |
 //! | aes*-ctr, plain MAC | [`aes_ctr`] | first block | plaintext | cannot be |
 
 pub mod aes_ctr;
 pub mod aes_gcm;
+#[cfg(all(feature = "graviola", target_arch = "x86_64"))]
+mod aes_gcm_fused;
 pub mod chacha20_poly1305_openssh;
 pub mod hmac_sha1;
 pub mod hmac_sha2;
