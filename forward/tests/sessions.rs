@@ -7,7 +7,9 @@ mod common;
 use common::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tssh_connection::{ChannelEvent, ChannelKey, ChannelRequest, Event};
+use tssh_forward::Ended;
 use tssh_forward::driver::{AppEvent, DriverOptions, Endpoints};
+use tssh_transport::Error;
 
 /// The near ends of what a process would have: its stdin to read, its stdout and stderr to write.
 struct Process {
@@ -177,6 +179,29 @@ async fn a_channel_is_over_only_when_its_output_was_taken() {
     }
     assert!(shown == output);
     session.client.wait_for(closed).await;
+}
+
+/// As tinyssh does: it leaves with the CLOSE of its only channel.
+#[tokio::test]
+async fn a_server_that_leaves_with_the_last_channel_takes_nothing_along() {
+    let mut session = session().await;
+    let output = noise(1, 1_000_000);
+    session.process.stderr.shutdown().await.unwrap();
+    let mut stdout = std::mem::replace(&mut session.process.stdout, duplex(1).0);
+    let written = output.clone();
+    tokio::spawn(async move { stdout.write_all(&written).await }).await.unwrap().unwrap();
+    session.exit(0).await;
+    session.server.wait_for(closed).await;
+    assert_eq!(session.client.wait_for(exit_status).await, 0);
+    session.server.task.abort();
+    let _ = session.server.task.await;
+    let mut shown = vec![0; output.len()];
+    session.terminal.screen.read_exact(&mut shown).await.unwrap();
+    assert!(shown == output);
+    // It ends as if the server were still there: the application hears of the channel's end first.
+    session.client.wait_for(closed).await;
+    let ended = session.client.task.await.unwrap();
+    assert!(matches!(ended, Ended::Protocol(Error::ConnectionClosed) | Ended::Socket(_)));
 }
 
 #[tokio::test]

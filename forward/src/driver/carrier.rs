@@ -4,7 +4,7 @@
 use crate::core::keystrokes::{CHAFF, Keystrokes, Tick};
 use crate::core::local::open_failed;
 use crate::core::policy::Policy;
-use crate::core::pump::{Action, PumpEvent};
+use crate::core::pump::{Action, End, PumpEvent};
 use crate::core::socks::Failure;
 use crate::driver::dial::Jobs;
 use crate::driver::endpoint::Endpoints;
@@ -425,6 +425,14 @@ impl Carrier {
         self.slots.iter().flatten().any(|slot| {
             slot.attached() && STREAMS.into_iter().any(|s| !self.stack.ring(slot.key, s).is_empty())
         })
+    }
+
+    /// Whether every channel has ended at both ends, and what is left of one or more is to reach
+    /// the user's side: the connection has nothing to do with that any more.
+    pub(crate) fn only_delivers(&self) -> bool {
+        let mut slots = self.slots.iter().flatten().peekable();
+        slots.peek().is_some()
+            && slots.all(|slot| slot.patient && slot.pump.end() == End::PeerClosed)
     }
 
     /// Asks the peer for a sign of life.

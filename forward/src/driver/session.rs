@@ -80,6 +80,9 @@ struct Driver<S, A> {
     write_error: Option<(String, Timestamp)>,
     /// Nothing can be read or written any more.
     dead: bool,
+    /// The peer has left after all channels had ended; what came before is still on its way to
+    /// where it belongs. This is how the connection ends should nobody end it first.
+    left: Option<Ended>,
 }
 
 impl<S, A> Driver<S, A>
@@ -111,6 +114,7 @@ where
             writable: true,
             write_error: None,
             dead: false,
+            left: None,
             carrier,
         }
     }
@@ -158,8 +162,12 @@ where
         moved |= self.write_ssh();
         let now = self.carrier.now();
         if let Some((text, _)) = self.write_error.take_if(|(_, by)| !self.readable && *by <= now) {
-            self.dead = true;
-            self.carrier.end(Ended::Socket(text));
+            self.peer_left(Ended::Socket(text));
+        }
+        if !self.carrier.only_delivers()
+            && let Some(ended) = self.left.take()
+        {
+            self.carrier.end(ended);
         }
         Ok(moved)
     }
@@ -246,13 +254,23 @@ where
                 self.carrier.timers.heard(now);
                 return true;
             }
-            Some(Poll::Ready(Ok(()))) => self.carrier.fail(Error::ConnectionClosed),
+            Some(Poll::Ready(Ok(()))) => self.peer_left(Ended::Protocol(Error::ConnectionClosed)),
             // Nothing was read, and nothing is wrong.
             Some(Poll::Ready(Err(error))) if error.kind() == ErrorKind::Interrupted => return true,
-            Some(Poll::Ready(Err(error))) => self.carrier.end(Ended::Socket(error_text(&error))),
+            Some(Poll::Ready(Err(error))) => self.peer_left(Ended::Socket(error_text(&error))),
         }
-        self.dead = true;
         true
+    }
+
+    /// The peer is gone. A server may leave at once when the last channel has ended: that is no
+    /// failure, however long the user's side takes for the last bytes.
+    fn peer_left(&mut self, ended: Ended) {
+        self.dead = true;
+        if self.carrier.only_delivers() {
+            self.left = Some(ended);
+        } else {
+            self.carrier.end(ended);
+        }
     }
 
     fn write_ssh(&mut self) -> bool {
@@ -312,6 +330,10 @@ where
     }
 
     fn set_alarm(&mut self) {
+        // The times are those of a peer.
+        if self.left.is_some() {
+            return;
+        }
         let ending = self.carrier.ending.as_ref().map(|ending| ending.by);
         let unheard = self.write_error.as_ref().map(|(_, by)| *by);
         let times = [self.carrier.stack.deadline(), self.carrier.timers.deadline(), ending];
@@ -323,7 +345,7 @@ where
 
     fn on_time(&mut self) -> Result<(), Error> {
         let now = self.carrier.now();
-        if self.carrier.ending.is_some() {
+        if self.carrier.ending.is_some() || self.left.is_some() {
             return Ok(());
         }
         if self.carrier.stack.deadline().is_some_and(|deadline| deadline <= now) {
