@@ -1,6 +1,7 @@
 //! Events as JSON lines, and back. `docs/trace-schema.json` describes them.
 
 use super::Face;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 use tssh_transport::Timestamp;
@@ -176,9 +177,14 @@ impl Parser<'_> {
         if self.takes(b'}') {
             return Ok(map.into());
         }
+        let mut names = BTreeSet::new();
         loop {
             self.space();
             let name = self.string()?;
+            // Which of the two is meant, every reader would decide for itself.
+            if !names.insert(name.clone()) {
+                return Err(self.fault("a name that stands twice"));
+            }
             if !self.takes(b':') {
                 return Err(self.fault("no colon"));
             }
@@ -347,5 +353,17 @@ mod tests {
         }
         let deep = format!("{{\"type\":\"key\",\"n\":1,\"t\":0,\"x\":{}", "[".repeat(100_000));
         assert!(parse(&deep).is_err());
+    }
+
+    /// Found by fuzzing: of two times the second was taken for another number, and written as one.
+    #[test]
+    fn a_name_that_stands_twice_is_refused() {
+        for bad in [
+            r#"{"type":"summary","n":2,"t":12.5,"n":2,"t":12.5}"#,
+            r#"{"type":"summary","n":2,"t":1,"a":{"b":1,"b":2}}"#,
+        ] {
+            assert!(parse(bad).is_err_and(|fault| fault.contains("stands twice")), "{bad}");
+        }
+        assert!(parse(r#"{"type":"summary","n":2,"t":1,"a":{"b":1},"b":2}"#).is_ok());
     }
 }
