@@ -6,7 +6,7 @@ use std::time::Duration;
 /// the size from which a read's fixed cost no longer shows.
 pub const SSH_READ_BYTES: usize = 256 * 1024;
 /// Pieces that one write takes: both halves of a ring and a read's worth of full packets.
-pub const PIECES_PER_WRITE: usize = 18;
+pub const PIECES_PER_WRITE: usize = 2 + tssh_connection::limits::PIECES_MAX;
 /// Rounds of the loop before the task lets others run; each moves at most one read and one full
 /// backlog, so a busy connection yields every 2 MiB or so.
 pub const ROUNDS_PER_WAKE: usize = 8;

@@ -75,8 +75,8 @@ struct Driver<S, A> {
     alarm_waker: Waker,
     readable: bool,
     writable: bool,
-    /// Writing failed. What the peer said before it left is still read, to its end or to the time
-    /// given here.
+    /// Writing failed. What the peer said before it left is still read, to its end, or to the time
+    /// given here at the latest.
     write_error: Option<(String, Timestamp)>,
     /// Nothing can be read or written any more.
     dead: bool,
@@ -161,7 +161,7 @@ where
         self.advance()?;
         moved |= self.write_ssh();
         let now = self.carrier.now();
-        if let Some((text, _)) = self.write_error.take_if(|(_, by)| !self.readable && *by <= now) {
+        if let Some((text, _)) = self.write_error.take_if(|(_, by)| *by <= now) {
             self.peer_left(Ended::Socket(text));
         }
         if !self.carrier.only_delivers()
@@ -267,6 +267,8 @@ where
     fn peer_left(&mut self, ended: Ended) {
         self.dead = true;
         if self.carrier.only_delivers() {
+            // Whoever came to one of the forwards now would get nowhere.
+            self.carrier.forwards.clear();
             self.left = Some(ended);
         } else {
             self.carrier.end(ended);
