@@ -9,11 +9,13 @@
 //!
 //! The sequence number is not an input: the counter takes its place.
 //!
-//! Two implementations are behind it: a portable one, and with the feature `graviola` one that is
-//! several times as fast, on CPUs that have what it needs.
+//! Two implementations are behind it: a portable one, and with the feature `graviola` one that
+//! passes over the data once, on CPUs that have what it needs.
 
 use super::{BadTag, CipherAlgorithm, DirectionKeys, LENGTH_BYTES, Layout, Opener, Sealer};
 use super::{clear_length, split_tag};
+#[cfg(all(feature = "graviola", target_arch = "x86_64"))]
+use crate::wipe;
 use ::aes_gcm::aead::consts::{U12, U16};
 use ::aes_gcm::aead::inout::InOutBuf;
 use ::aes_gcm::aead::{AeadInOut, Nonce};
@@ -102,8 +104,8 @@ where
     A: AeadInOut<NonceSize = U12, TagSize = U16> + KeyInit + Send + 'static,
 {
     #[cfg(all(feature = "graviola", target_arch = "x86_64"))]
-    if let Some(fused) = super::aes_gcm_fused::Fused::new(keys.key) {
-        return Gcm::new(Box::new(fused), keys);
+    if let Some(fused) = wipe::after(|| super::aes_gcm_fused::Fused::new(keys.key)) {
+        return Gcm::new(fused, keys);
     }
     Gcm::new(Box::new(A::new_from_slice(keys.key).ok()?), keys)
 }

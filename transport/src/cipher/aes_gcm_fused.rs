@@ -1,12 +1,13 @@
 //! AES-GCM as one pass over the data: the crate `graviola`, where the CPU has what it needs.
 //!
 //! [`aes_gcm`](super::aes_gcm) says what SSH makes of the algorithm. The portable implementation
-//! behind it encrypts and authenticates one after the other, which is half of what a bulk
-//! transfer costs in a process; this one does both at once, in assembly that is part of the
-//! crate. It needs no compiler but Rust's.
+//! behind it encrypts and authenticates one after the other; this one does both at once. It needs
+//! no compiler but Rust's. Round keys that it leaves on the stack are overwritten.
 
 use super::BadTag;
 use super::aes_gcm::{Aead, NONCE_BYTES, TAG_BYTES};
+use crate::wipe;
+use alloc::boxed::Box;
 use graviola::aead::AesGcm;
 use std::arch::is_x86_feature_detected as detected;
 
@@ -16,14 +17,14 @@ pub(super) struct Fused(AesGcm);
 impl Fused {
     /// `None` where the CPU cannot, or for a key that is none of AES-128 or AES-256: the crate
     /// would panic.
-    pub(super) fn new(key: &[u8]) -> Option<Self> {
+    pub(super) fn new(key: &[u8]) -> Option<Box<Self>> {
         let able = detected!("adx")
             && detected!("aes")
             && detected!("avx")
             && detected!("avx2")
             && detected!("bmi1")
             && detected!("pclmulqdq");
-        (able && matches!(key.len(), 16 | 32)).then(|| Self(AesGcm::new(key)))
+        (able && matches!(key.len(), 16 | 32)).then(|| Box::new(Self(AesGcm::new(key))))
     }
 }
 
@@ -35,7 +36,7 @@ impl Aead for Fused {
         data: &mut [u8],
     ) -> Option<[u8; TAG_BYTES]> {
         let mut tag = [0; TAG_BYTES];
-        self.0.encrypt(nonce, length, data, &mut tag);
+        wipe::after_packet(|| self.0.encrypt(nonce, length, data, &mut tag));
         Some(tag)
     }
 
@@ -47,7 +48,7 @@ impl Aead for Fused {
         tag: &[u8; TAG_BYTES],
     ) -> Result<(), BadTag> {
         // Compared in constant time. What was decrypted by then is cleared where it is refused.
-        self.0.decrypt(nonce, length, data, tag).map_err(|_| BadTag)
+        wipe::after_packet(|| self.0.decrypt(nonce, length, data, tag)).map_err(|_| BadTag)
     }
 }
 
