@@ -167,6 +167,16 @@ pub fn parse(words: &[impl AsRef<OsStr>], account: &Account) -> Result<Invocatio
     })))
 }
 
+/// A lesson, and what belongs to it: all that stands behind it.
+fn lab(name: &str, more: &[String], first: bool) -> Result<Invocation> {
+    if !first {
+        let text = "--lab comes first: tssh --lab NAME [OPTIONS], its options behind it";
+        return Err(Fatal::usage(text));
+    }
+    let name = if name.is_empty() { "list" } else { name };
+    Ok(Invocation::Lab(name.to_owned(), more.to_vec()))
+}
+
 impl Parser<'_> {
     /// Reads options, the host, options again; what is left, from the word of this number on, is
     /// the command.
@@ -260,6 +270,7 @@ impl Parser<'_> {
             return Ok(());
         }
         if ["completions", "man", "lab", "port-file", "run-coverage"].contains(&name) {
+            let first = *at == 1;
             let value = attached.or_else(|| {
                 *at += 1;
                 words.get(*at - 1).map(String::as_str)
@@ -274,9 +285,8 @@ impl Parser<'_> {
                 return Ok(());
             }
             if name == "lab" {
-                let lesson = if value.is_empty() { "list" } else { value };
                 let more = words.get(*at..).unwrap_or_default();
-                self.early = Some(Invocation::Lab(lesson.to_owned(), more.to_vec()));
+                self.early = Some(lab(value, more, first)?);
                 return Ok(());
             }
             let print: fn(&str) -> Result<String> = match name {

@@ -220,4 +220,5 @@ fn traces_are_asked_for_on_the_command_line_alone() {
     assert!(refused(&["--trace", "xml", "f", "h"]).contains("text, jsonl, html, pcapng"));
     assert!(refused(&["--trace-scrub", "f", "h"]).contains("takes no h"));
     assert!(refused(&["--trace-check-shareable"]).contains("requires an argument"));
+    assert!(refused(&["-v", "--lab", "local"]).contains("--lab comes first"));
 }

@@ -221,6 +221,15 @@ fn client(board: &Blackboard, words: &[String]) -> io::Result<u8> {
     let all: Vec<OsString> = words.iter().map(OsString::from).collect();
     let mut claims = vec![honest(&run::against(None, &all)?)];
     board.write(&format!("\n{}", claims[0].text()));
+    let who = words.first().map_or("", String::as_str);
+    if status(&claims) != 0 {
+        let text = format!(
+            "The peer without a fault was NOT served, so that {who} fails with the others would \
+             say nothing: they were left out."
+        );
+        board.write(&format!("\n{}", wrapped("  ", &text)));
+        return Ok(status(&claims));
+    }
     let mut unconcerned = 0;
     for attack in &ATTACKS {
         let outcome = run::against(Some(attack.fault), &all)?;
@@ -229,7 +238,6 @@ fn client(board: &Blackboard, words: &[String]) -> io::Result<u8> {
         board.write(&claim.text());
         claims.push(claim);
     }
-    let who = words.first().map_or("", String::as_str);
     board.write(&format!("\n{}", score(&claims, who, unconcerned)));
     Ok(status(&claims))
 }

@@ -76,7 +76,7 @@ pub fn alone(words: &[OsString]) -> io::Result<Outcome> {
     let (at_end, held) = sync_channel(1);
     // Nobody holds it up.
     let _ = at_end.try_send(());
-    end(command(words)?.spawn()?, Held { held, at_end })
+    end(spawned(words)?, Held { held, at_end })
 }
 
 /// When a client's output is read: when somebody says so, at the latest at its end.
@@ -163,7 +163,7 @@ fn client(words: &[OsString], port: u16, known_hosts: &Memory, held: Held) -> io
     } else {
         all.extend(ssh_words(port, known_hosts).into_iter().map(OsString::from));
     }
-    end(command(&all)?.spawn()?, held)
+    end(spawned(&all)?, held)
 }
 
 /// What a client with ssh's command line is told: where the peer is, and nothing of the user's.
@@ -188,11 +188,13 @@ fn ssh_words(port: u16, known_hosts: &Memory) -> Vec<String> {
     words
 }
 
-fn command(words: &[OsString]) -> io::Result<Command> {
+fn spawned(words: &[OsString]) -> io::Result<Child> {
     let (program, words) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let mut command = Command::new(program);
     command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    Ok(command)
+    command.spawn().map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot run {}: {error}", program.display()))
+    })
 }
 
 /// Waits for the end of a client.
