@@ -128,7 +128,7 @@ impl Connection {
             now: Timestamp::default(),
             scratch: Vec::new(),
             pieces: Vec::new(),
-            trace: None,
+            trace: Pending::new(),
             packet_max: limits::PACKET_BYTES_MAX,
             next_tag: 0,
         }

@@ -143,7 +143,7 @@ impl Connection {
             let kind = channel.extra_mut().kind.take();
             let kind = kind.ok_or(Error::Internal("an open without its kind"))?;
             self.scratch.clear();
-            opened = self.trace.as_ref().map(|_| String::from(kind.name()));
+            opened = self.trace.get().map(|_| String::from(kind.name()));
             kind.encode(key.number(), window, packet, &mut self.scratch);
             sender.send(&self.scratch)?;
         } else {

@@ -21,6 +21,7 @@ use crate::messages::GlobalRequest;
 use crate::outlet::Outlet;
 #[cfg(feature = "transcript")]
 use crate::transcript::Call;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
 use tssh_transport::algorithms::Negotiated;
@@ -376,7 +377,9 @@ impl Stack {
         self.transport.authenticated();
         let mut connection = Connection::new(self.side(), &self.config, proof);
         connection.packet_max = self.packet_max.unwrap_or(connection.packet_max);
-        connection.trace = self.transport.traces().then(Default::default);
+        if self.transport.traces() {
+            connection.trace.set(Box::default());
+        }
         self.phase = Phase::Connection(connection);
         Event::Authenticated { user: proof.user().to_string(), keys: proof.keys().to_vec() }
     }

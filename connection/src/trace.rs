@@ -14,14 +14,14 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use tssh_transport::text::one_line;
-use tssh_transport::trace::{Kind, Map, Tracer};
+use tssh_transport::trace::{Hook, Kind, Map, Tracer};
 use tssh_transport::userauth::{Attempt, AuthAnswer, AuthEvent, AuthQuestion};
 
 /// Longest text of a peer in an event.
 const TEXT_BYTES_MAX: usize = 1024;
 
 /// Events that wait for the stack to hand them to the tracer; a call makes a few at most.
-pub(crate) type Pending = Option<Vec<(Kind, Map)>>;
+pub(crate) type Pending = Hook<Vec<(Kind, Map)>>;
 
 /// Whose data a window is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Connection {
         what: &'static str,
         more: impl FnOnce(Map) -> Map,
     ) {
-        let Some(pending) = &mut self.trace else { return };
+        let Some(pending) = self.trace.get_mut() else { return };
         let Some(channel) = self.table.get(key) else { return };
         let rfc = match what {
             "eof sent" | "eof received" | "close sent" | "close received" | "freed" => "4254#5.3",
@@ -67,7 +67,7 @@ impl Connection {
         op: &'static str,
         n: u32,
     ) {
-        let Some(pending) = &mut self.trace else { return };
+        let Some(pending) = self.trace.get_mut() else { return };
         let Some(channel) = self.table.get(key) else { return };
         let left = match sender {
             Sender::We => channel.send.available(),
@@ -104,7 +104,7 @@ impl Stack {
             return;
         }
         let Ok(connection) = self.connection() else { return };
-        let Some(pending) = &mut connection.trace else { return };
+        let Some(pending) = connection.trace.get_mut() else { return };
         let pending = core::mem::take(pending);
         let Some(tracer) = self.transport().tracer() else { return };
         for (kind, values) in pending {

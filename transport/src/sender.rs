@@ -6,11 +6,10 @@ use crate::error::{Error, Result};
 use crate::limits;
 use crate::packet::Outbound;
 use crate::side::Side;
-use crate::trace::Tracer;
+use crate::trace::{Hook, Tracer};
 #[cfg(feature = "transcript")]
 use crate::transcript::Log;
 use crate::wire::{Message, Writer};
-use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use zeroize::Zeroizing;
@@ -35,7 +34,7 @@ pub(crate) struct SendHalf {
     held_plain: usize,
     scratch: Vec<u8>,
     /// Told of everything, where there is one.
-    pub(crate) tracer: Option<Box<Tracer>>,
+    pub(crate) tracer: Hook<Tracer>,
     side: Side,
     #[cfg(feature = "transcript")]
     pub(crate) log: Option<Log>,
@@ -54,7 +53,7 @@ impl SendHalf {
             held_bytes: 0,
             held_plain: 0,
             scratch: Vec::new(),
-            tracer: None,
+            tracer: Hook::new(),
             side,
             #[cfg(feature = "transcript")]
             log: None,
@@ -73,7 +72,7 @@ impl SendHalf {
         if let Some(log) = &mut self.log {
             log.packet("out", payload);
         }
-        if let Some(tracer) = &mut self.tracer {
+        if let Some(tracer) = self.tracer.get_mut() {
             tracer.sealing(payload);
         }
         self.outbound.packet(payload, &mut self.entropy)?;
@@ -83,7 +82,7 @@ impl SendHalf {
 
     /// A packet was sealed.
     fn sealed(&mut self) {
-        if let Some(tracer) = &mut self.tracer {
+        if let Some(tracer) = self.tracer.get_mut() {
             tracer.sealed(self.side, &self.outbound.sealed());
         }
     }
@@ -190,11 +189,8 @@ impl<'a> PacketSender<'a> {
     }
 
     /// The tracer, for the layers above to tell of their events.
-    pub const fn tracer(&mut self) -> Option<&mut Tracer> {
-        match &mut self.half.tracer {
-            Some(tracer) => Some(tracer),
-            None => None,
-        }
+    pub fn tracer(&mut self) -> Option<&mut Tracer> {
+        self.half.tracer.get_mut()
     }
 
     /// Whether a key exchange holds everything back.
@@ -250,7 +246,7 @@ impl Grant<'_> {
             log.bytes("t data", area.get(..n).unwrap_or_default());
             log.packet("out", area.get(..n).unwrap_or_default());
         }
-        if let Some(tracer) = &mut self.half.tracer {
+        if let Some(tracer) = self.half.tracer.get_mut() {
             let area = self.half.outbound.payload_area(self.max);
             tracer.sealing(area.get(..n).unwrap_or_default());
         }

@@ -276,7 +276,7 @@ impl Transport {
             Line::Prelude { consumed } => {
                 let line = self.inbound.unread().get(..consumed).unwrap_or_default();
                 let text = printable(line.trim_ascii_end(), limits::PRELUDE_LINE_BYTES_MAX);
-                if let Some(tracer) = &mut self.send.tracer {
+                if let Some(tracer) = self.send.tracer.get_mut() {
                     tracer.ident(self.side.peer(), line, true);
                 }
                 self.events.push_back(TransportEvent::Prelude(text));
@@ -284,7 +284,7 @@ impl Transport {
             }
             Line::Identification { consumed, identification } => {
                 let text = version::printable(&identification);
-                if let Some(tracer) = &mut self.send.tracer {
+                if let Some(tracer) = self.send.tracer.get_mut() {
                     let line = self.inbound.unread().get(..consumed).unwrap_or_default();
                     tracer.ident(self.side.peer(), line, false);
                 }

@@ -124,6 +124,9 @@ impl Recorder {
             session.recording = recording;
             return Ok(session);
         }
+        if cfg!(tssh_untraced) {
+            return Err(Fatal::usage("this build cannot trace: it was made to be measured"));
+        }
         let (tracer, mut session) = self.start(stack.side(), peer)?;
         session.recording = recording;
         stack.trace(tracer);

@@ -92,7 +92,7 @@ impl Exchanger {
 
     /// Keeps our share until the server's is there.
     fn hold(&mut self, share: Box<dyn ClientShare>) {
-        if let Some(watch) = self.watch.as_mut().filter(|watch| watch.wants_scalar) {
+        if let Some(watch) = self.watch.get_mut().filter(|watch| watch.wants_scalar) {
             watch.scalar = share.scalar();
         }
         self.share = Some(share);

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::key::{Certificate, PrivateKey, PublicKey};
 use crate::messages::kex::KexInit;
 use crate::side::Side;
-use crate::trace::{DerivedKey, KexReport, KexWatch};
+use crate::trace::{DerivedKey, Hook, KexReport, KexWatch};
 use crate::wire::Message as _;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -109,7 +109,7 @@ pub struct Exchanger {
     pending: Option<(SendKeys, ReceiveKeys)>,
     receive: Option<ReceiveKeys>,
     /// Where a tracer finds what an exchange computed.
-    pub(crate) watch: Option<Box<KexWatch>>,
+    pub(crate) watch: Hook<KexWatch>,
 }
 
 /// Index of a side in the pairs above.
@@ -148,7 +148,7 @@ impl Exchanger {
             completed: false,
             pending: None,
             receive: None,
-            watch: None,
+            watch: Hook::new(),
         }
     }
 
@@ -388,7 +388,7 @@ impl Exchanger {
         let id = self.session_id.get_or_insert_with(|| h.clone());
         let c2s = direction_keys(hash, k, &h, id, *b"ACE", &choice.client_to_server);
         let s2c = direction_keys(hash, k, &h, id, *b"BDF", &choice.server_to_client);
-        if let Some(watch) = &mut self.watch {
+        if let Some(watch) = self.watch.get_mut() {
             let keys = c2s.lettered(*b"ACE").into_iter().chain(s2c.lettered(*b"BDF")).collect();
             let mut report = KexReport::new(choice.method, &inputs, &h, id, keys);
             report.first = first;

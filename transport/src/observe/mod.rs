@@ -43,7 +43,7 @@ impl Direction {
     fn new() -> Self {
         let mut inbound = Inbound::new();
         inbound.allow_large_packets();
-        inbound.tap = Some(Box::<Tap>::default());
+        inbound.tap.set(Box::<Tap>::default());
         Self { inbound, identification: Some(Identification::default()), lost: false, zlib: false }
     }
 }
@@ -133,7 +133,7 @@ impl Observer {
         let sequence = direction.inbound.sequence();
         let compressed = direction.inbound.decompresses();
         let opened = direction.inbound.next_packet();
-        let Some(tap) = &direction.inbound.tap else { return false };
+        let Some(tap) = direction.inbound.tap.get() else { return false };
         let payload = match opened {
             Ok(None) => return false,
             Ok(Some(range)) => {

@@ -4,7 +4,7 @@ use crate::cipher::{Opener, none_opener};
 use crate::compression::Inflater;
 use crate::error::{Error, Result};
 use crate::limits;
-use crate::trace::Tap;
+use crate::trace::{Hook, Tap};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -44,7 +44,7 @@ pub struct Inbound {
     bare: bool,
     inflated: Vec<u8>,
     /// Where packets are kept as they came, for a tracer.
-    pub(crate) tap: Option<Box<Tap>>,
+    pub(crate) tap: Hook<Tap>,
 }
 
 impl Default for Inbound {
@@ -70,7 +70,7 @@ impl Inbound {
             inflater: None,
             bare: false,
             inflated: Vec::new(),
-            tap: None,
+            tap: Hook::new(),
         }
     }
 
@@ -173,7 +173,7 @@ impl Inbound {
             return Ok(None);
         }
         let Some(packet) = self.buf.get_mut(self.start..with_tag) else { return Ok(None) };
-        if let Some(tap) = &mut self.tap {
+        if let Some(tap) = self.tap.get_mut() {
             // The head is there already: it may have been decrypted since.
             tap.wire.extend_from_slice(packet.get(tap.wire.len()..).unwrap_or_default());
             tap.tag_len = tag_len;
@@ -187,7 +187,7 @@ impl Inbound {
         if short || payload_end <= start {
             return Err(Error::Padding);
         }
-        if let Some(tap) = &mut self.tap {
+        if let Some(tap) = self.tap.get_mut() {
             tap.padding = packet.get(4).copied().unwrap_or_default();
         }
         let range =
@@ -208,7 +208,7 @@ impl Inbound {
             return Ok(None);
         }
         let Some(head) = self.buf.get_mut(self.start..head_end) else { return Ok(None) };
-        if let Some(tap) = &mut self.tap {
+        if let Some(tap) = self.tap.get_mut() {
             tap.wire.clear();
             tap.wire.extend_from_slice(head);
         }

@@ -11,6 +11,7 @@
 mod decisions;
 mod exchange;
 mod fields;
+mod hook;
 mod known;
 mod packet;
 pub mod redact;
@@ -19,6 +20,7 @@ mod value;
 pub(crate) use decisions::Offers;
 pub use exchange::{DerivedKey, KexReport, KexWatch, KeyLog};
 pub use fields::{Class, Field, FieldKind, Shape, Tail, dissect};
+pub use hook::Hook;
 pub use known::{AuthMethod, Context, Family, shape};
 pub use packet::{OpenedPacket, SealedPacket, Tap};
 pub use redact::{Policy, Redactor};

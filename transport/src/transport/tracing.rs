@@ -21,35 +21,34 @@ impl Transport {
         let behind = packet.len().saturating_sub(usize::from(sealed.padding));
         tracer.sealing(packet.get(5..behind).unwrap_or_default());
         tracer.sealed(self.side, &sealed);
-        self.inbound.tap = Some(Box::<Tap>::default());
+        self.inbound.tap.set(Box::<Tap>::default());
         let wants_scalar = tracer.wants_secrets();
-        self.exchanger.watch = Some(Box::new(KexWatch { wants_scalar, ..KexWatch::default() }));
-        self.send.tracer = Some(tracer);
+        self.exchanger.watch.set(Box::new(KexWatch { wants_scalar, ..KexWatch::default() }));
+        self.send.tracer.set(tracer);
     }
 
     /// The tracer, for the layers above to tell of their events.
-    pub const fn tracer(&mut self) -> Option<&mut Tracer> {
-        match &mut self.send.tracer {
-            Some(tracer) => Some(tracer),
-            None => None,
-        }
+    pub fn tracer(&mut self) -> Option<&mut Tracer> {
+        self.send.tracer.get_mut()
     }
 
     /// Whether there is a tracer.
     #[must_use]
-    pub const fn traces(&self) -> bool {
-        self.send.tracer.is_some()
+    pub fn traces(&self) -> bool {
+        self.send.tracer.get().is_some()
     }
 
     pub(super) fn trace_time(&mut self, now: Timestamp) {
-        if let Some(tracer) = &mut self.send.tracer {
+        if let Some(tracer) = self.send.tracer.get_mut() {
             tracer.now = now;
         }
     }
 
     /// A packet came, or did not pass its check.
     pub(super) fn trace_opened(&mut self, opened: &Result<Option<PayloadRange>>) {
-        let (Some(tracer), Some(tap)) = (&mut self.send.tracer, &self.inbound.tap) else { return };
+        let (Some(tracer), Some(tap)) = (self.send.tracer.get_mut(), self.inbound.tap.get()) else {
+            return;
+        };
         let (sequence, payload) = match opened {
             Ok(None) => return,
             Ok(Some(range)) => (range.sequence, Some(self.inbound.payload(range))),
@@ -62,25 +61,25 @@ impl Transport {
 
     /// A message of the key exchange was handled.
     pub(super) fn trace_exchange(&mut self, number: u8, ok: bool) {
-        let Some(tracer) = &mut self.send.tracer else { return };
+        let Some(tracer) = self.send.tracer.get_mut() else { return };
         if number == 20 {
             tracer.negotiated(&self.exchanger, ok);
         }
-        if let Some(watch) = &mut self.exchanger.watch {
+        if let Some(watch) = self.exchanger.watch.get_mut() {
             tracer.derived(watch);
         }
     }
 
     /// New keys are in force for what `from` sends.
     pub(super) fn trace_keys(&mut self, from: Side) {
-        if let Some(tracer) = &mut self.send.tracer {
+        if let Some(tracer) = self.send.tracer.get_mut() {
             tracer.keys_changed(from, self.exchanger.negotiated().as_ref());
         }
     }
 
     /// New keys are due, by use or by time.
     pub(super) fn trace_rekey(&mut self, used: bool) {
-        let Some(tracer) = &mut self.send.tracer else { return };
+        let Some(tracer) = self.send.tracer.get_mut() else { return };
         let rule = if used {
             "as many bytes or packets went under these keys as they are good for, or somebody asked"
         } else {
@@ -96,7 +95,7 @@ impl Transport {
 
     /// The connection ends for a reason.
     pub(super) fn trace_failure(&mut self, error: &Error) {
-        if let Some(tracer) = &mut self.send.tracer {
+        if let Some(tracer) = self.send.tracer.get_mut() {
             tracer.warn(&alloc::format!("{error}"), error.section());
         }
     }
