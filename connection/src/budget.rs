@@ -146,6 +146,56 @@ mod tests {
         assert!(budget.grow(LEAST) > 0, "what was given back serves others");
     }
 
+    #[test]
+    fn nothing_is_asked_back_while_an_eighth_is_left() {
+        let mut budget = Budget { pool: 1 << 20, reserved: 0, channels: 4, taken: 0 };
+        let fair = (1 << 18) + LEAST;
+        for (left, excess) in [(1 << 20, 0), (1 << 17, 0), ((1 << 17) - 1, 5), (0, 5)] {
+            budget.taken = budget.pool - left;
+            assert_eq!(budget.left(), left);
+            assert_eq!(budget.excess(fair + 5), excess, "{left}");
+            assert_eq!(budget.excess(fair), 0);
+        }
+        budget.channels = 0;
+        assert_eq!(budget.excess(u32::MAX), u32::MAX - (1 << 20) - LEAST);
+    }
+
+    #[test]
+    fn the_last_least_window_is_given_and_no_smaller_one() {
+        let least = u64::from(LEAST);
+        for (taken, given) in [(0, true), (1, false)] {
+            let mut budget = Budget { pool: least, reserved: 2, channels: 2, taken };
+            budget.taken += 2 * least;
+            assert_eq!(budget.first(), given.then_some(LEAST));
+            assert_eq!(budget.channels, if given { 3 } else { 2 });
+        }
+        // What is reserved is given in any case.
+        let mut budget = Budget { pool: 0, reserved: 2, channels: 1, taken: least };
+        assert_eq!(budget.first(), Some(LEAST));
+        // A quarter of what is left, in whole least windows, comes on top of the first one.
+        for (left, windows) in [(4 * least - 1, 1), (4 * least, 2), (11 * least, 3)] {
+            let mut budget = Budget { pool: left, reserved: 0, channels: 0, taken: 0 };
+            assert_eq!(budget.first(), Some(windows * LEAST));
+        }
+    }
+
+    #[test]
+    fn a_step_is_at_least_one_least_window_and_half_of_what_is_left() {
+        let least = u64::from(LEAST);
+        let grow = |left: u64, target: u32| {
+            let mut budget = Budget { pool: left, reserved: 0, channels: 1, taken: 0 };
+            let extra = budget.grow(target);
+            assert_eq!(budget.taken, u64::from(extra));
+            extra
+        };
+        assert_eq!(grow(2 * least, LEAST), LEAST);
+        assert_eq!(grow(2 * least - 1, LEAST), 0);
+        assert_eq!(grow(6 * least, 1 << 20), 3 * LEAST);
+        assert_eq!(grow(1 << 40, LEAST - 1), 0);
+        assert_eq!(grow(1 << 40, WINDOW_BYTES_MAX - LEAST), LEAST);
+        assert_eq!(grow(1 << 40, WINDOW_BYTES_MAX - LEAST + 1), 0);
+    }
+
     proptest! {
         #[test]
         fn the_sum_never_passes_the_total(

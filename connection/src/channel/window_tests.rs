@@ -133,6 +133,28 @@ fn half_a_window_in_one_round_trip_shows_that_the_window_is_the_limit() {
 }
 
 #[test]
+fn two_signs_of_a_small_window_and_an_empty_packet_after_them_are_one_sign() {
+    let rtt = Duration::from_millis(50);
+    let all = |rtt| {
+        let mut w = RecvWindow::new(4096);
+        w.arrive(4096).unwrap();
+        w.consume(4096);
+        w.arrive(0).unwrap();
+        w.is_the_limit(Timestamp::from_micros(50_000), rtt)
+    };
+    assert!(all(None), "used up");
+    assert!(all(Some(rtt)), "used up, and within one round trip");
+    // Half of it is not more than half.
+    let part = |n| {
+        let mut w = RecvWindow::new(4096);
+        w.arrive(n).unwrap();
+        w.consume(n);
+        w.is_the_limit(Timestamp::from_micros(50_000), Some(rtt))
+    };
+    assert!(!part(2048) && part(2049));
+}
+
+#[test]
 fn growing_and_shrinking_keep_the_sum() {
     let mut w = RecvWindow::new(8192);
     w.grow(8192);
@@ -190,7 +212,7 @@ proptest! {
                 prop_assert_eq!(w.adjust(n).is_ok(), ok);
                 if ok { exact += u64::from(n) }
             }
-            prop_assert_eq!(u64::from(w.available), exact);
+            prop_assert_eq!(u64::from(w.available()), exact);
         }
     }
 }
