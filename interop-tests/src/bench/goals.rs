@@ -203,16 +203,23 @@ impl Goal {
         })
     }
 
+    /// What it is compared with; nothing where the value itself counts.
+    #[must_use]
+    pub fn against(&self) -> String {
+        match self.than {
+            Than::Base => BASE.to_owned(),
+            Than::Pair(pair, value) if value == self.value => pair.to_owned(),
+            Than::Pair(pair, value) => format!("{pair}'s {value}"),
+            Than::Row(row) => format!("own of {row}"),
+            Than::Itself => String::new(),
+        }
+    }
+
     /// What is compared with what.
     #[must_use]
     pub fn text(&self) -> String {
-        let than = match self.than {
-            Than::Base => format!("/ {BASE}"),
-            Than::Pair(pair, value) if value == self.value => format!("/ {pair}"),
-            Than::Pair(pair, value) => format!("/ {pair}'s {value}"),
-            Than::Row(row) => format!("/ own of {row}"),
-            Than::Itself => String::new(),
-        };
+        let against = self.against();
+        let than = if against.is_empty() { against } else { format!("/ {against}") };
         format!("{:<25} {:<11} {} {than}", self.row, self.pair, self.value)
     }
 }

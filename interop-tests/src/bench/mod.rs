@@ -19,6 +19,7 @@ pub mod crypto;
 pub mod goals;
 pub mod many;
 mod others;
+pub mod page;
 pub mod peers;
 pub mod ping;
 pub mod plan;

@@ -23,6 +23,7 @@ bulk/L/up, ping, many, start, wire); without any, all rows are measured.
   --server NAME=PATH   one more server that takes sshd's command line
   --pairs NAME,..      these pairs only, and ssh+sshd, such as tssh+sshd,relay
   --json FILE          write every sample
+  --page FILE          renew the measurements on this page, such as docs/performance.md
   --bar RATIO          exit status 1 when tssh takes more than RATIO of ssh's client CPU
   --help               this text
 
@@ -47,6 +48,8 @@ pub struct Plan {
     pub pairs: Vec<String>,
     /// Where every sample goes.
     pub json: Option<PathBuf>,
+    /// The page that is renewed.
+    pub page: Option<PathBuf>,
     /// Highest ratio of client CPU that passes.
     pub bar: Option<f64>,
 }
@@ -67,6 +70,7 @@ impl Plan {
             servers: Vec::new(),
             pairs: Vec::new(),
             json: None,
+            page: None,
             bar: None,
         };
         while let Some(word) = words.next() {
@@ -82,6 +86,7 @@ impl Plan {
                 "--server" => plan.servers.push(named(&value()?)?),
                 "--pairs" => plan.pairs.extend(value()?.split(',').map(str::to_owned)),
                 "--json" => plan.json = Some(PathBuf::from(value()?)),
+                "--page" => plan.page = Some(PathBuf::from(value()?)),
                 "--bar" => plan.bar = Some(number(&value()?)?),
                 option if option.starts_with('-') => {
                     return Err(format!("unknown option {option}"));

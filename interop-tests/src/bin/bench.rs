@@ -5,12 +5,13 @@
 
 #![forbid(unsafe_code)]
 
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use tssh_interop_tests::bench::goals::{BASE, ratio};
 use tssh_interop_tests::bench::peers::{other_pairs, pairs};
 use tssh_interop_tests::bench::plan::{HELP, Plan};
 use tssh_interop_tests::bench::tunnel::RELAY_WORD;
-use tssh_interop_tests::bench::{Measured, measure, relay, report};
+use tssh_interop_tests::bench::{Measured, measure, page, relay, report};
 use tssh_interop_tests::openssh::missing;
 use tssh_interop_tests::process::{raise_open_files, run};
 
@@ -87,7 +88,18 @@ fn run_all(plan: &Plan, words: &[String]) -> ExitCode {
     {
         return give_up(&format!("{}: {error}", path.display()));
     }
+    if let Some(path) = &plan.page
+        && let Err(error) = renew(path, &page::text(&all, &names, cores, &facts))
+    {
+        return give_up(&format!("{}: {error}", path.display()));
+    }
     verdict(plan, &all, &names)
+}
+
+fn renew(path: &Path, measured: &str) -> Result<(), String> {
+    let old = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let new = page::renewed(&old, measured)?;
+    std::fs::write(path, new).map_err(|error| error.to_string())
 }
 
 /// What was measured where.
