@@ -71,6 +71,17 @@ impl Place {
         Ok(Home { folder, source: peer.source, scripts })
     }
 
+    /// Gets programs of a Debian suite that are no peers, into a tree of their own; see
+    /// [`Home::command`].
+    ///
+    /// # Errors
+    /// Why they cannot be had.
+    pub fn tree(&self, name: &str, suite: &'static str, packages: &[&str]) -> Result<Home, String> {
+        self.fetch(name, &words(&["tree", suite], packages))?;
+        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
+        Ok(Home { folder: self.folder.join(name), source: Source::Suite(suite), scripts })
+    }
+
     /// Once for each source, whoever asks first.
     fn fetch(&self, name: &str, words: &[String]) -> Result<(), String> {
         let once = {

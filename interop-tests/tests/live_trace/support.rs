@@ -97,6 +97,18 @@ pub struct Done {
 /// service and back, runs a command, and ends.
 #[track_caller]
 pub fn session(server: &Server, key: &Path, options: &[&str], command: &str) -> Done {
+    session_of(TRANSFER, server, key, options, command)
+}
+
+/// As [`session`], with so many bytes there and back.
+#[track_caller]
+pub fn session_of(
+    bytes: usize,
+    server: &Server,
+    key: &Path,
+    options: &[&str],
+    command: &str,
+) -> Done {
     let relay = Relay::to(server.port());
     let (echo, port) = (Service::start(Toy::Echo), free_port());
     let relay_port = relay.port.to_string();
@@ -111,7 +123,7 @@ pub fn session(server: &Server, key: &Path, options: &[&str], command: &str) -> 
     let ready = process.stdout.wait_for("ready", PATIENCE);
     assert!(ready, "{}\nserver: {}", process.output(), server.log());
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the forward");
-    let data: Vec<u8> = MARKER.iter().copied().cycle().take(TRANSFER).collect();
+    let data: Vec<u8> = MARKER.iter().copied().cycle().take(bytes).collect();
     let mut back = vec![0; data.len()];
     stream.write_all(&data).expect("data on its way");
     stream.read_exact(&mut back).expect("data back");

@@ -1,9 +1,11 @@
 //! Wireshark, which shares no code with us, reads our captures and key logs: in Debian 12 it is
-//! 4.0, which needs curve25519, AES-GCM and RSA keys.
+//! 4.0, which needs curve25519, AES-GCM and RSA keys; Debian's newest one reads more.
 
-use crate::support::{MARKER, lacks_openssh, server, session, text};
+use crate::support::{MARKER, lacks_openssh, server, session, session_of, text, tssh};
 use std::path::Path;
 use std::process::Command;
+use tssh_interop_tests::matrix::place::Place;
+use tssh_interop_tests::openssh::{Server, ServerOptions};
 use tssh_interop_tests::process::{Finished, run};
 use tssh_interop_tests::skip::skip;
 
@@ -103,4 +105,67 @@ fn tshark_reads_our_captures() {
         ["-Y", "tcp.analysis.flags || tcp.checksum.status == 0 || ip.checksum.status == 0"];
     let found = tshark(&open, &[&checks[..], &faults].concat());
     assert_eq!(found.text().trim(), "");
+}
+
+/// What Wireshark 4.6 reads, as (key exchange, cipher, MAC); of the others, the curves of NIST,
+/// sntrup761x25519 by its older name, encrypt-then-MAC and MACs but hmac-sha2-256, it sees no more
+/// than that they are encrypted, whoever wrote the capture.
+const READ_BY_NEWEST: [(&str, &str, &str); 11] = [
+    ("mlkem768x25519-sha256", CHACHA, MAC),
+    ("sntrup761x25519-sha512", CHACHA, MAC),
+    ("curve25519-sha256", CHACHA, MAC),
+    ("curve25519-sha256@libssh.org", CHACHA, MAC),
+    ("diffie-hellman-group-exchange-sha256", CHACHA, MAC),
+    ("diffie-hellman-group16-sha512", CHACHA, MAC),
+    ("diffie-hellman-group14-sha256", CHACHA, MAC),
+    ("mlkem768x25519-sha256", "aes128-gcm@openssh.com", MAC),
+    ("mlkem768x25519-sha256", "aes256-gcm@openssh.com", MAC),
+    ("mlkem768x25519-sha256", "aes128-ctr", MAC),
+    ("mlkem768x25519-sha256", "aes256-ctr", MAC),
+];
+const CHACHA: &str = "chacha20-poly1305@openssh.com";
+const MAC: &str = "hmac-sha2-256";
+/// More than fits into a few packets.
+const LONG: usize = 200_000;
+
+/// Check 2 of the requirements for teaching: the newest Wireshark, hybrid key exchange, Ed25519.
+#[test]
+fn the_newest_tshark_reads_the_hybrids() {
+    let test = "tshark::the_newest_tshark_reads_the_hybrids";
+    if lacks_openssh(test) {
+        return;
+    }
+    if let Some(reason) = Place::missing() {
+        return skip(test, &reason);
+    }
+    let newest = Place::new().tree("wireshark", "sid", &["tshark"]).expect("Debian's newest one");
+    let lists = ["kex", "cipher", "mac"].map(|what| tssh(&["-Q", what]).text().replace('\n', ","));
+    let lists = lists.each_ref().map(|list| list.trim_end_matches(','));
+    let [kex, ciphers, macs] = ["KexAlgorithms", "Ciphers", "MACs"];
+    let lines =
+        [(kex, lists[0]), (ciphers, lists[1]), (macs, lists[2])].map(|(k, v)| format!("{k} {v}"));
+    let lines = lines.each_ref().map(String::as_str);
+    let server = Server::start_tsshd(&ServerOptions::with_lines(&lines));
+    let folder = server.folder();
+    std::fs::create_dir_all(folder.join("home")).expect("a folder");
+    let [capture, log] = ["new.pcapng", "new.keylog"].map(|name| folder.join(name));
+    let preference = format!("ssh.keylog_file:{}", log.display());
+    for (kex, cipher, mac) in READ_BY_NEWEST {
+        let kex = format!("KexAlgorithms={kex}");
+        let suite = ["-o", &kex, "-c", cipher, "-m", mac];
+        let traces = ["-q", "--trace", "pcapng", text(&capture), "--keylog", text(&log)];
+        let key = server.user_key();
+        let done = session_of(LONG, &server, &key, &[&traces[..], &suite].concat(), "true");
+        let dissect = |options: &[&str]| {
+            let mut line = newest.command(folder.path(), "tshark");
+            let done = run(line.args(["-r", text(&capture), "-V", "-x"]).args(options));
+            assert_eq!(done.code, 0, "{}", done.stderr);
+            done
+        };
+        let shown = dissect(&["-o", &preference]);
+        reads(&shown, done.target).unwrap_or_else(|what| panic!("{suite:?}: {what}"));
+        let pieces = shown.text().matches("Channel Data (94)").count();
+        assert!(pieces >= 2 * LONG / (16 << 10), "{suite:?}: {pieces}");
+        assert!(reads(&dissect(&[]), done.target).is_err(), "{suite:?}: without its key log");
+    }
 }
