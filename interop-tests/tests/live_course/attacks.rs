@@ -6,6 +6,7 @@ use std::process::Command;
 use tssh_interop_tests::openssh::program_path;
 use tssh_interop_tests::pair::{Pair, lacks};
 use tssh_interop_tests::process::{Finished, run};
+use tssh_interop_tests::scratch::Scratch;
 use tssh_interop_tests::skip::skip;
 use tssh_interop_tests::tssh::{another_stands_in, tssh_binary};
 use tssh_interop_tests::{citations, source};
@@ -85,6 +86,16 @@ fn clients_that_notice_nothing_fail() {
         assert!(text.contains("peer without a fault was NOT served"), "{script}: {text}");
         assert!(text.matches('✗').count() == 1 && !text.contains('✓'), "{script}: {text}");
     }
+    // One that is whole once, and then never comes: nothing is to its credit.
+    let folder = Scratch::new();
+    let mark = folder.join("mark");
+    let script = format!(
+        "[ -e {0} ] && exit 1; >{0}; exec ssh -F none -p {{port}} -o BatchMode=yes \
+         -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null u@127.0.0.1 x",
+        mark.display()
+    );
+    let text = lab(&["grade-client", "sh", "-c", &script]).expect_code(1).text();
+    assert!(text.contains("caught 0 of 18"), "{text}");
     let text = lab(&["grade-client", "/no/client"]).expect_code(1).text();
     assert!(text.contains("cannot run /no/client: No such file"), "{text}");
     lab(&["grade-client"]).expect_code(255).expect_stderr("takes a command");

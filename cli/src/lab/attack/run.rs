@@ -1,5 +1,6 @@
 //! A client, as a process of its own, against the peer made by hand.
 
+use super::WORDS_BYTES_MAX;
 use super::faults::Fault;
 use super::peer::{LAST, Peer, Report};
 use crate::lab::stage::{Memory, seed};
@@ -11,10 +12,13 @@ use std::io::{self, Read, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 use tssh_transport::entropy::{Entropy, Purpose};
 use tssh_transport::key::PrivateKey;
+use tssh_transport::text::one_line;
 
 /// How long the peer waits for a client that reads nothing before it has the client's output read.
 const STALL: Duration = Duration::from_secs(2);
@@ -58,14 +62,19 @@ pub fn against(fault: Option<Fault>, words: &[OsString]) -> io::Result<Outcome> 
     let (tell, told) = sync_channel(1);
     let (release, held) = sync_channel(1);
     let at_end = release.clone();
+    let over = Arc::new(AtomicBool::new(false));
+    let ended = Arc::clone(&over);
     named("peer", move || {
         // A client that never comes is seen by the report that never comes.
-        if let Ok((stream, _)) = listener.accept() {
+        if let Ok((stream, _)) = listener.accept()
+            && !ended.load(Ordering::SeqCst)
+        {
             let _ = tell.send(serve(stream, peer, release));
         }
     })?;
     let mut outcome = client(words, port, &known_hosts, Held { held, at_end })?;
-    // A peer whose client never came hears an end at once; any other one has its client.
+    // A peer whose client never came need not wait any more; any other one has its client.
+    over.store(true, Ordering::SeqCst);
     let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, port));
     outcome.report = told.recv_timeout(LATE).unwrap_or_default();
     Ok(outcome)
@@ -193,7 +202,13 @@ fn spawned(words: &[OsString]) -> io::Result<Child> {
     let mut command = Command::new(program);
     command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().map_err(|error| {
-        io::Error::new(error.kind(), format!("cannot run {}: {error}", program.display()))
+        io::Error::new(
+            error.kind(),
+            format!(
+                "cannot run {}: {error}",
+                one_line(program.as_encoded_bytes(), WORDS_BYTES_MAX)
+            ),
+        )
     })
 }
 
