@@ -99,10 +99,16 @@ impl Stack {
     }
 
     /// Hands the tracer what the connection layer noted.
+    #[inline]
     pub(crate) fn tell_tracer(&mut self) {
-        if !self.transport().traces() {
-            return;
+        if self.transport().traces() {
+            self.hand_over();
         }
+    }
+
+    /// Apart, as it has to cost nothing where nobody listens.
+    #[cold]
+    fn hand_over(&mut self) {
         let Ok(connection) = self.connection() else { return };
         let Some(pending) = connection.trace.get_mut() else { return };
         let pending = core::mem::take(pending);
