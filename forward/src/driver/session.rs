@@ -266,6 +266,7 @@ where
     /// failure, however long the user's side takes for the last bytes.
     fn peer_left(&mut self, ended: Ended) {
         self.dead = true;
+        self.write_error = None;
         if self.carrier.only_delivers() {
             // Whoever came to one of the forwards now would get nowhere.
             self.carrier.forwards.clear();
