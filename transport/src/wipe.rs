@@ -9,19 +9,21 @@
 //! their intermediate values as they are, the primes of a key among them. A program that works
 //! with private keys has an allocator that overwrites what it is given; tssh and tsshd do.
 
+use zeroize::Zeroize as _;
+
 /// As deep as the calls go that handle private keys: the largest tables on the stack are those of
 /// the curves, some 10 KiB in builds for debugging.
 const STACK_BYTES: usize = 32 * 1024;
 
-/// As deep as one call of a cipher goes that keeps round keys on the stack: 2.3 KiB were measured.
-/// No more, as it is paid for each packet.
+/// As deep as one call of a cipher goes that keeps round keys on the stack, and no more, as it is
+/// paid for each packet.
 #[cfg(all(feature = "graviola", target_arch = "x86_64"))]
 const CIPHER_BYTES: usize = 4 * 1024;
 
 /// Calls `with`, then overwrites the stack that it has used.
 pub(crate) fn after<T>(with: impl FnOnce() -> T) -> T {
     let outcome = apart(with);
-    overwrite::<STACK_BYTES>();
+    overwrite();
     outcome
 }
 
@@ -29,7 +31,7 @@ pub(crate) fn after<T>(with: impl FnOnce() -> T) -> T {
 #[cfg(all(feature = "graviola", target_arch = "x86_64"))]
 pub(crate) fn after_packet<T>(with: impl FnOnce() -> T) -> T {
     let outcome = apart(with);
-    overwrite::<CIPHER_BYTES>();
+    overwrite_round_keys();
     outcome
 }
 
@@ -40,8 +42,17 @@ fn apart<T>(with: impl FnOnce() -> T) -> T {
 }
 
 #[inline(never)]
-fn overwrite<const BYTES: usize>() {
-    let area = [0xa5_u8; BYTES];
-    // Whatever may look at it needs it written.
+fn overwrite() {
+    let mut area = [0xa5_u8; STACK_BYTES];
+    area.zeroize();
+    core::hint::black_box(&area);
+}
+
+#[inline(never)]
+#[cfg(all(feature = "graviola", target_arch = "x86_64"))]
+fn overwrite_round_keys() {
+    let area = [0xa5_u8; CIPHER_BYTES];
+    // Whatever may look at it needs it written. Writing byte by byte would cost as much as the
+    // cipher does.
     core::hint::black_box(&area);
 }
