@@ -35,15 +35,18 @@ pub fn text(
     text.push_str("\n| row | whose | what | against | measured | goal | |\n");
     text.push_str("| --- | --- | --- | --- | --- | --- | --- |\n");
     for goal in GOALS {
-        let Some(verdict) = goal.judge(measured, pairs, cores) else { continue };
-        let (value, word) = match verdict {
-            Verdict::Met(value) => (value, "met".to_owned()),
-            Verdict::Missed(value) => (value, "**not met**".to_owned()),
-            Verdict::TooFewCores(value) => (value, format!("needs {} cores", goal.cores)),
+        let (value, word) = match goal.judge(measured, pairs, cores) {
+            None => (None, "not measured".to_owned()),
+            Some(Verdict::Met(value)) => (Some(value), "met".to_owned()),
+            Some(Verdict::Missed(value)) => (Some(value), "**not met**".to_owned()),
+            Some(Verdict::TooFewCores(value)) => {
+                (Some(value), format!("needs {} cores", goal.cores))
+            }
         };
+        let value = value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {value:.2} | {} | {word} |",
+            "| {} | {} | {} | {} | {value} | {} | {word} |",
             goal.row,
             goal.pair,
             goal.value,
@@ -84,6 +87,9 @@ mod tests {
         assert!(text.starts_with("- rounds: 1\n\n| row |"), "{text}");
         let goal =
             "| wire/byte | tssh+sshd | wall_ms | ssh+sshd | 0.67 | <= 0.45 | **not met** |\n";
+        assert!(text.contains(goal), "{text}");
+        let goal =
+            "| idle | tssh+sshd | client_peak_mib | ssh+sshd | - | <= 0.60 | not measured |\n";
         assert!(text.contains(goal), "{text}");
         assert!(text.contains("```text\nwire/byte ") && text.ends_with(" %\n```\n"), "{text}");
     }

@@ -99,6 +99,9 @@ impl Plan {
             return Err(format!("there is no row {name}; see --list"));
         }
         plan.rows.retain(|row| names.is_empty() || names.iter().any(|name| is(row, name)));
+        if plan.page.is_some() && !names.is_empty() {
+            return Err("a page has all rows".to_owned());
+        }
         if plan.rounds == 0 {
             return Err("no rounds".to_owned());
         }
@@ -144,7 +147,9 @@ mod tests {
         let few = read("--rounds 3 --bar 0.8 --pairs tssh+sshd,relay start/true ping").unwrap();
         assert!(few.rows.iter().all(|row| is(row, "start/true") || is(row, "ping")));
         assert_eq!((few.rounds, few.bar, few.pairs.len()), (3, Some(0.8), 2));
-        for bad in ["none", "--rounds 0", "--rounds", "--mib x", "--client x", "--odd", "--bar 0"] {
+        for bad in
+            ["none", "--rounds 0", "--rounds", "--mib x", "--client x", "--odd", "--page x ping"]
+        {
             assert!(read(bad).is_err(), "{bad}");
         }
         assert!(read("--client x=/no/such/file").is_err());

@@ -35,6 +35,12 @@ fn main() -> ExitCode {
         Ok(plan) => plan,
         Err(error) => return give_up(&error),
     };
+    // Before half an hour of measuring.
+    if let Some(path) = &plan.page
+        && let Err(error) = renewed(path, "")
+    {
+        return give_up(&format!("{}: {error}", path.display()));
+    }
     if plan.list {
         plan.rows.iter().for_each(|row| println!("{}", row.name));
         return ExitCode::SUCCESS;
@@ -89,17 +95,17 @@ fn run_all(plan: &Plan, words: &[String]) -> ExitCode {
         return give_up(&format!("{}: {error}", path.display()));
     }
     if let Some(path) = &plan.page
-        && let Err(error) = renew(path, &page::text(&all, &names, cores, &facts))
+        && let Err(error) = renewed(path, &page::text(&all, &names, cores, &facts))
+            .and_then(|page| std::fs::write(path, page).map_err(|error| error.to_string()))
     {
         return give_up(&format!("{}: {error}", path.display()));
     }
     verdict(plan, &all, &names)
 }
 
-fn renew(path: &Path, measured: &str) -> Result<(), String> {
+fn renewed(path: &Path, measured: &str) -> Result<String, String> {
     let old = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    let new = page::renewed(&old, measured)?;
-    std::fs::write(path, new).map_err(|error| error.to_string())
+    page::renewed(&old, measured)
 }
 
 /// What was measured where.
