@@ -3,7 +3,7 @@
 use crate::support::{Holder, Pair, STRICT, each_pair};
 use std::io::{Read, Write};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -21,6 +21,9 @@ const AT_ONCE: usize = 5000;
 /// Connections that come and go afterwards, so many at a time.
 const AFTERWARDS: usize = 10_000;
 const AT_A_TIME: usize = 100;
+/// One process of tests holds both ends of [`AT_ONCE`] connections, and its hard limit of open
+/// files may leave room for one such test at a time.
+static ALONE: Mutex<()> = Mutex::new(());
 /// What one of our programs may use more for each channel that is open but idle.
 const KIB_PER_CHANNEL: u64 = 4;
 /// What the allocator may keep of what thousands of channels once needed, and what was not yet
@@ -35,6 +38,7 @@ each_pair! {
 /// S14: 5,000 channels are open at once and all echo; 10,000 connections later, descriptors and
 /// memory are where they were.
 fn five_thousand_at_once(pair: Pair) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     // Both ends of each connection, and room for the rest of this process.
     raise_open_files(4 * AT_ONCE as u64);
     let server = pair.server(&[]);
