@@ -4,7 +4,7 @@ use proptest::prelude::*;
 const MIB: u32 = 1024 * 1024;
 
 fn sum(w: &RecvWindow) -> u64 {
-    u64::from(w.granted) + u64::from(w.held) + u64::from(w.owed)
+    u64::from(w.granted()) + u64::from(w.held) + u64::from(w.owed)
 }
 
 #[test]

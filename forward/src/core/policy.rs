@@ -248,6 +248,9 @@ mod tests {
         assert!(!none.permits_open("localhost", 80) && !none.permits_listen("localhost", 80));
         let one_way = Policy { tcp_remote: false, ..Policy::server() };
         assert!(one_way.permits_open("a", 1) && !one_way.permits_listen("a", 1));
+        let server = Policy::server();
+        assert!(server.streamlocal_local && server.streamlocal_remote && server.agent);
+        assert_eq!(server.x11, None);
     }
 
     /// S51: `localhost`, 127.0.0.1 and ::1 are three names.

@@ -73,6 +73,8 @@ fn tables_are_consistent() {
         let (sealer, opener) = pair(mode);
         assert_eq!(sealer.tag_len(), opener.tag_len());
         assert_eq!(sealer.block_len(), opener.block_len());
+        let block = if mode.0.name.starts_with("chacha20") { 8 } else { 16 };
+        assert_eq!(sealer.block_len(), block, "{}", name(mode));
         assert_eq!(sealer.length_is_aligned(), opener.length_is_aligned());
         assert_eq!(opener.head_len() > LENGTH_BYTES, opener.length_is_aligned());
         assert_eq!(mode.1.map_or(16, |mac| mac.tag_len), sealer.tag_len());

@@ -178,3 +178,88 @@ impl Exchanger {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::entropy;
+    use super::*;
+    use crate::algorithms::Algorithms;
+    use crate::key::PrivateKey;
+    use crate::side::Side;
+    use alloc::vec;
+
+    const NEW_KEYS: u8 = 21;
+
+    fn host_key(seed: u8) -> PrivateKey {
+        PrivateKey::generate_ed25519(entropy(seed).stream(Purpose::Upper))
+    }
+
+    fn end(side: Side, host_keys: Vec<PrivateKey>) -> Exchanger {
+        Exchanger::new(side, Algorithms::default_for(Side::Client, true), host_keys)
+    }
+
+    /// One exchange; says yes to every host key. How often it was asked.
+    fn exchange(client: &mut Exchanger, server: &mut Exchanger) -> Result<usize> {
+        let (mut of_client, mut of_server) = (entropy(1), entropy(2));
+        let mut to_server = vec![client.begin(&mut of_client)?];
+        let mut to_client = vec![server.begin(&mut of_server)?];
+        let mut asked = 0;
+        while !(to_server.is_empty() && to_client.is_empty()) {
+            for payload in core::mem::take(&mut to_server) {
+                for output in server.handle(&payload, 0, &mut of_server)? {
+                    match output {
+                        Output::Send(payload) => to_client.push(payload),
+                        Output::SendNewKeys(_) => to_client.push(vec![NEW_KEYS]),
+                        _ => {}
+                    }
+                }
+            }
+            for payload in core::mem::take(&mut to_client) {
+                let mut outputs = client.handle(&payload, 0, &mut of_client)?;
+                if matches!(outputs[..], [Output::AskHostKey(_)]) {
+                    asked += 1;
+                    outputs = client.answer_host_key(true)?;
+                }
+                for output in outputs {
+                    match output {
+                        Output::Send(payload) => to_server.push(payload),
+                        Output::SendNewKeys(_) => to_server.push(vec![NEW_KEYS]),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        Ok(asked)
+    }
+
+    #[test]
+    fn a_host_key_is_asked_about_once_and_stays_the_same() {
+        let (mut client, mut server) =
+            (end(Side::Client, vec![]), end(Side::Server, vec![host_key(3)]));
+        assert_eq!(exchange(&mut client, &mut server), Ok(1));
+        assert_eq!(exchange(&mut client, &mut server), Ok(0));
+        server.host_keys = vec![host_key(4)];
+        let changed = Error::KeyExchange("the host key changed within the connection");
+        assert_eq!(exchange(&mut client, &mut server), Err(changed));
+    }
+
+    #[test]
+    fn what_is_presented_is_of_the_type_agreed_on() {
+        let blob = |line| Certificate::from_line(line).unwrap().blob().to_vec();
+        let ed25519 = blob(include_str!("../key/testdata/host-cert.pub"));
+        let rsa = blob(include_str!("../key/testdata/rsa-cert.pub"));
+        let plain = host_key(3).public().blob();
+        let presented = |k_s: &[u8], algorithm| presented(k_s, algorithm).map(|(_, c)| c.is_some());
+        assert_eq!(presented(&plain, "ssh-ed25519"), Ok(false));
+        assert_eq!(presented(&ed25519, "ssh-ed25519-cert-v01@openssh.com"), Ok(true));
+        assert_eq!(presented(&rsa, "rsa-sha2-256-cert-v01@openssh.com"), Ok(true));
+        for (k_s, algorithm) in [
+            (&plain, "ssh-ed25519-cert-v01@openssh.com"),
+            (&rsa, "ssh-ed25519-cert-v01@openssh.com"),
+            (&ed25519, "rsa-sha2-256-cert-v01@openssh.com"),
+            (&ed25519, "ssh-ed25519"),
+        ] {
+            assert!(matches!(presented(k_s, algorithm), Err(Error::KeyExchange(_))), "{algorithm}");
+        }
+    }
+}

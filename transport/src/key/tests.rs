@@ -315,6 +315,12 @@ fn a_signature_counts_for_its_own_algorithm_only() {
     assert_eq!(rsa.sign("ssh-rsa", b""), Err(KeyFault::UnknownAlgorithm));
     assert_eq!(rsa.sign("ssh-ed25519", b""), Err(KeyFault::WrongAlgorithm));
     assert_eq!(verify("ssh-ed25519", &sha256), Err(KeyFault::WrongAlgorithm));
+    // A good signature that goes by the name of an algorithm of another type of key.
+    let ed25519 = private(&PLAIN[0]);
+    let good = ed25519.sign("ssh-ed25519", b"data").unwrap();
+    let renamed = [&strings(&[b"ecdsa-sha2-nistp256"])[..], good.split_at(15).1].concat();
+    let result = ed25519.public().verify("ecdsa-sha2-nistp256", b"data", &renamed);
+    assert_eq!(result, Err(KeyFault::WrongAlgorithm));
     assert!(!SIGNATURE_ALGORITHMS.contains(&"ssh-rsa"));
 }
 

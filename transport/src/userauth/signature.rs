@@ -53,3 +53,55 @@ pub(super) fn names_algorithm(signature: &[u8], algorithm: &str) -> bool {
         && r.string("signature").is_ok()
         && (crate::key::sk_use(signature).is_some() || r.end().is_ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strings(fields: &[&[u8]]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut w = Writer::new(&mut out);
+        fields.iter().for_each(|field| w.string(field));
+        out
+    }
+
+    /// Both roles build what is signed by the same code: only bytes written by hand tell whether
+    /// it is what the RFC says.
+    #[test]
+    fn what_is_signed_byte_for_byte() {
+        let mut signed = Signed {
+            session_id: b"id",
+            user_name: b"ann",
+            service_name: b"svc",
+            algorithm: b"alg",
+            blob: b"key",
+            host_key: None,
+        };
+        let plain = b"\0\0\0\x02id\x32\0\0\0\x03ann\0\0\0\x03svc\0\0\0\x09publickey\x01\
+                      \0\0\0\x03alg\0\0\0\x03key";
+        assert_eq!(signed.data(), plain);
+        signed.host_key = Some(b"host");
+        let bound = b"\0\0\0\x02id\x32\0\0\0\x03ann\0\0\0\x03svc\
+                      \0\0\0\x23publickey-hostbound-v00@openssh.com\x01\
+                      \0\0\0\x03alg\0\0\0\x03key\0\0\0\x04host";
+        assert_eq!(signed.data(), bound);
+    }
+
+    #[test]
+    fn a_signature_names_its_algorithm_and_holds_one_string() {
+        let rsa: &[u8] = b"rsa-sha2-256";
+        let whole = strings(&[rsa, b"value"]);
+        assert!(names_algorithm(&whole, "rsa-sha2-256"));
+        assert!(names_algorithm(&whole, "rsa-sha2-256-cert-v01@openssh.com"));
+        assert!(!names_algorithm(&whole, "rsa-sha2-512"));
+        assert!(!names_algorithm(&strings(&[b"ssh-rsa", b"value"]), "rsa-sha2-256"));
+        assert!(!names_algorithm(&strings(&[rsa]), "rsa-sha2-256"));
+        assert!(!names_algorithm(&[&whole[..], &[0]].concat(), "rsa-sha2-256"));
+        // Flags and counter.
+        let tail = [1, 0, 0, 0, 7];
+        let token = "sk-ssh-ed25519@openssh.com";
+        let of_token = [&strings(&[token.as_bytes(), b"value"])[..], &tail].concat();
+        assert!(names_algorithm(&of_token, token));
+        assert!(!names_algorithm(&of_token, "ssh-ed25519"));
+    }
+}
