@@ -29,6 +29,10 @@ use tssh_transport::{Error, Result, Side, Timestamp};
 pub struct ConnectionConfig {
     /// Sum of all receive windows in bytes: the most that slow consumers can make us hold.
     pub channel_memory: u64,
+    /// The receive window of every channel, in bytes, as far as [`Self::channel_memory`] has as
+    /// much; where nothing is chosen, windows begin with what OpenSSH gives and grow with what the
+    /// path can carry.
+    pub channel_window: Option<u32>,
     /// Channels at one time.
     pub channels_max: usize,
     /// Client: whether a list of the server's host keys (`hostkeys-00@openssh.com`) is an event;
@@ -40,9 +44,18 @@ impl Default for ConnectionConfig {
     fn default() -> Self {
         Self {
             channel_memory: limits::CHANNEL_MEMORY_BYTES,
+            channel_window: None,
             channels_max: limits::CHANNELS_MAX,
             host_keys: false,
         }
+    }
+}
+
+impl ConnectionConfig {
+    /// The largest window that [`Self::channel_memory`] has for the first channel.
+    #[must_use]
+    pub fn window_room(&self) -> u64 {
+        Budget::new(self.channel_memory, None).room()
     }
 }
 
@@ -114,7 +127,7 @@ impl Connection {
         Self {
             side,
             table: Table::new(config.channels_max.min(limits::CHANNELS_MAX)),
-            budget: Budget::new(config.channel_memory),
+            budget: Budget::new(config.channel_memory, config.channel_window),
             schedule: Schedule::default(),
             global: Requests::new(),
             dirty: VecDeque::new(),

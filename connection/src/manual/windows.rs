@@ -41,4 +41,5 @@
 //! On a long path the window is what limits: the peer sends all of it and waits for a round trip.
 //! The layer knows the round trip as the shortest time in which anything of ours was ever
 //! answered. Where more than half a window was consumed within that time and nothing waits in the
-//! ring, the window doubles, as far as the budget has bytes left.
+//! ring, the window doubles, as far as the budget has bytes left. With `ChannelWindow SIZE` it has
+//! that size from the start instead, and `ChannelMemory` is what the budget has in all.

@@ -6,8 +6,8 @@ use crate::error::LocalError;
 use crate::event::{ChannelEvent, Stream};
 use crate::limits;
 use crate::messages::{
-    ChannelClose, ChannelOpenConfirmation, ChannelOpenFailure, ChannelRequest, GlobalRequest,
-    OpenFailure, OpenKind,
+    ChannelClose, ChannelData, ChannelOpen, ChannelOpenConfirmation, ChannelOpenFailure,
+    ChannelRequest, ChannelWindowAdjust, GlobalRequest, OpenFailure, OpenKind,
 };
 use alloc::string::{String, ToString};
 use std::vec::Vec;
@@ -274,4 +274,35 @@ fn a_thousand_opens_wait_for_the_gate_without_being_lost() {
     end.flush();
     end.out.gate_closed = false;
     assert_eq!(end.sent_numbers(), std::vec![90; 1000]);
+}
+
+/// Both messages that open a channel announce the size that the owner chose, and what is announced
+/// later only gives back what was consumed, even where the peer uses up all of it each time.
+#[test]
+fn a_window_of_a_chosen_size_is_announced_and_stays_that_size() {
+    const SIZE: u32 = 256 * 1024;
+    let config = ConnectionConfig { channel_window: Some(SIZE), ..ConnectionConfig::default() };
+    let mut server = End::with(Side::Server, &config);
+    server.feed(&open(&direct(), 7)).unwrap();
+    let Some(ChannelEvent::OpenRequest { channel, .. }) = server.events.pop_front() else {
+        panic!()
+    };
+    server.c.accept_open(channel).unwrap();
+    let payload = server.sent().unwrap();
+    assert_eq!(ChannelOpenConfirmation::decode(&payload).unwrap().initial_window_size, SIZE);
+
+    let mut client = End::with(Side::Client, &config);
+    client.c.open(direct()).unwrap();
+    let payload = client.sent().unwrap();
+    assert_eq!(ChannelOpen::decode(&payload).unwrap().initial_window_size, SIZE);
+    let key = client.open(direct(), 9, 100, 100);
+    let packet = ChannelData::new(key.number(), &[7; 32 * 1024]).payload();
+    for _ in 0..5 {
+        client.out.gate_closed = true;
+        (0..SIZE / (32 * 1024)).for_each(|_| client.feed(&packet).unwrap());
+        client.out.gate_closed = false;
+        let payload = client.sent().unwrap();
+        assert_eq!(ChannelWindowAdjust::decode(&payload).unwrap().bytes_to_add, SIZE);
+        assert_eq!(client.sent(), None);
+    }
 }

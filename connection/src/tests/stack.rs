@@ -28,6 +28,8 @@ pub struct Setup {
     pub rekey_bytes: [u64; 2],
     pub cipher: &'static str,
     pub compression: &'static str,
+    /// The client's [`ConnectionConfig::channel_window`].
+    pub window: Option<u32>,
     /// Bytes carried at a time; rechunking must change nothing.
     pub chunk: usize,
 }
@@ -36,7 +38,7 @@ impl Default for Setup {
     fn default() -> Self {
         let rekey_bytes = [u64::MAX; 2];
         let (cipher, compression) = ("aes128-gcm@openssh.com", "none");
-        Self { rekey_bytes, cipher, compression, chunk: usize::MAX }
+        Self { rekey_bytes, cipher, compression, window: None, chunk: usize::MAX }
     }
 }
 
@@ -70,7 +72,10 @@ fn client_config(setup: &Setup) -> ClientConfig {
     ClientConfig {
         transport: transport(setup, Side::Client),
         user: "somebody".to_string(),
-        connection: ConnectionConfig::default(),
+        connection: ConnectionConfig {
+            channel_window: setup.window,
+            ..ConnectionConfig::default()
+        },
     }
 }
 

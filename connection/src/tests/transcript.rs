@@ -15,7 +15,8 @@ use tssh_transport::transcript::{Chunks, Log, replay_transport};
 
 /// Everything that a session can do, with new keys in between.
 fn recorded() -> [String; 2] {
-    let setup = Setup { rekey_bytes: [50_000; 2], ..Setup::default() };
+    // A replay with windows of another size would announce something else.
+    let setup = Setup { rekey_bytes: [50_000; 2], window: Some(90_000), ..Setup::default() };
     let (mut client, mut server) = (Peer::client(&setup), Peer::server(&setup));
     let lines = [&mut client, &mut server].map(|peer| {
         let lines = Arc::new(Mutex::new(format!("{}\n", peer.header(&setup))));
@@ -84,6 +85,16 @@ fn a_session_replays_bit_for_bit_however_it_is_cut() {
             assert_eq!(*out.get_or_insert(played.out), transport.out);
         }
     }
+}
+
+#[test]
+fn the_size_of_windows_is_part_of_a_recording() {
+    let [client, server] = recorded();
+    assert!(client.contains("\nchannel_window 90000\n"));
+    assert!(!server.contains("channel_window"), "not where none was chosen");
+    let changed = client.replacen("channel_window 90000\n", "", 1);
+    let fault = replay_connection(&changed, Chunks::Recorded).unwrap_err().to_string();
+    assert!(fault.contains("differs"), "{fault}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use tssh_transport::transcript::{self, Line, Mismatch, ReadFault, Transcript, he
 use tssh_transport::userauth::ServerAuthConfig;
 use tssh_transport::{Side, Timestamp};
 
+const CHANNEL_WINDOW: &str = "channel_window";
 const HOST_KEYS: &str = "host_keys_told";
 const HOST_BOUND: &str = "host_bound";
 const PACKET_MAX: &str = "packet_max";
@@ -47,6 +48,9 @@ pub fn server_header(
 
 fn write_connection(out: &mut String, config: &ConnectionConfig) {
     let _ = writeln!(out, "channels {} {}", config.channel_memory, config.channels_max);
+    if let Some(bytes) = config.channel_window {
+        let _ = writeln!(out, "{CHANNEL_WINDOW} {bytes}");
+    }
     if config.host_keys {
         let _ = writeln!(out, "{HOST_KEYS} 1");
     }
@@ -114,8 +118,10 @@ pub fn new_stack(transcript: &Transcript<'_>) -> Result<Stack, Mismatch> {
     let transport = transcript::config(transcript)?;
     let [channel_memory, channels_max] = numbers(transcript, "channels")?;
     let channels_max = usize::try_from(channels_max).unwrap_or(usize::MAX);
+    let channel_window =
+        optional(transcript, CHANNEL_WINDOW)?.map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX));
     let host_keys = optional(transcript, HOST_KEYS)?.is_some();
-    let connection = ConnectionConfig { channel_memory, channels_max, host_keys };
+    let connection = ConnectionConfig { channel_memory, channel_window, channels_max, host_keys };
     let now = Timestamp::default();
     let stack = match transcript.side()? {
         Side::Client => {

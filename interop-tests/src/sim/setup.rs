@@ -66,6 +66,7 @@ fn transport(seed: u64, features: &Features, side: Side) -> TransportConfig {
 pub fn stacks(seed: u64, features: &Features) -> [Stack; 2] {
     let connection = |side: usize| ConnectionConfig {
         channel_memory: features.manners[side].channel_memory,
+        channel_window: features.manners[side].channel_window,
         channels_max: features.manners[side].channels_max,
         ..ConnectionConfig::default()
     };

@@ -64,6 +64,8 @@ pub struct Manner {
     pub rekey_interval: Duration,
     /// Sum of the receive windows.
     pub channel_memory: u64,
+    /// The size of every receive window, where one is chosen.
+    pub channel_window: Option<u32>,
     /// Most channels at a time.
     pub channels_max: usize,
     /// Channels that it opens in all.
@@ -152,6 +154,10 @@ impl Features {
         // A re-exchange that takes two minutes is given up, and rightly so: a whole run takes less.
         let micros = *rng.pick(&[20_000, 1_000_000, 30_000_000]);
         let manners = [manner(rng), manner(rng)];
+        // With dice of its own, so that everything else stays what it was for the seed.
+        let mut windows = Rng::new(super::random::hash(&[seed, 0x7769_6e64]));
+        let manners =
+            manners.map(|manner| Manner { channel_window: window(&mut windows), ..manner });
         Self {
             kex: if hybrid { "mlkem768x25519-sha256" } else { "curve25519-sha256" },
             cipher: *rng.pick(&CIPHERS),
@@ -188,6 +194,11 @@ fn faults(rng: &mut Rng, micros: u64) -> Faults {
     }
 }
 
+/// The size of every receive window of one side, in most runs none.
+fn window(rng: &mut Rng) -> Option<u32> {
+    rng.chance(20).then(|| *rng.pick(&[4, 32, 100, 2048, 16 * 1024]) * 1024)
+}
+
 fn manner(rng: &mut Rng) -> Manner {
     let rekeys = rng.chance(50);
     let rekey_bytes = if rekeys { *rng.pick(&[1, 2000, 64 * 1024, 64 * 1024]) } else { 1 << 30 };
@@ -214,6 +225,7 @@ fn manner(rng: &mut Rng) -> Manner {
         rekey_packets,
         rekey_interval: Duration::from_secs(if by_time { rng.between(4, 20) } else { 3600 }),
         channel_memory: *rng.pick(&[16, 64, 256, 1024, 4096, MEMORY, MEMORY, MEMORY]) * 1024,
+        channel_window: None,
         channels_max: *rng.pick(&[3, 20, 8192, 8192, 8192, 8192, 8192, 8192]),
         opens: if many { 300 } else { rng.between(1, 30) as u32 },
         bytes: if tiny { 60_000 } else { *rng.pick(&[50_000, 500_000, 3_000_000]) },
