@@ -36,6 +36,14 @@ pub const X11_TIMEOUT_SLACK: Duration = Duration::from_secs(60);
 /// Connections of one tsshd that are traced: whoever can connect, without a login, has a file made,
 /// and a folder holds only so many.
 pub const TRACES_MAX: u64 = 10_000;
+/// Least `ChannelWindow`: one packet, of which a peer would have to cut off pieces otherwise.
+pub const CHANNEL_WINDOW_LEAST: u32 = tssh_connection::limits::PACKET_BYTES_MAX;
+/// Largest `ChannelWindow`: 1 Gbit/s by way of a satellite, half a second away.
+pub const CHANNEL_WINDOW_MAX: u32 = 64 * 1024 * 1024;
+/// Least `ChannelMemory`: least windows for 160 channels, and a few packets for the busy ones.
+pub const CHANNEL_MEMORY_LEAST: u64 = 1024 * 1024;
+/// Largest `ChannelMemory`: windows of the largest size for sixteen channels.
+pub const CHANNEL_MEMORY_MAX: u64 = 1024 * 1024 * 1024;
 /// One answer typed by a human (OpenSSH's passphrase buffer).
 pub const ANSWER_BYTES_MAX: usize = 1024;
 /// Times that a question about a host key is repeated before it counts as refused.

@@ -3,7 +3,7 @@
 use super::options::{EXAMPLES, Group, LONG, OPTIONS};
 use crate::config::docs::DOCS;
 use crate::config::held::{Missing, NO_GSSAPI};
-use crate::config::keywords::{KEYWORDS, Kind, OBSOLETE, find};
+use crate::config::keywords::{KEYWORDS, Kind, OBSOLETE, OWN, find};
 use crate::exit::{Fatal, Result};
 use crate::server;
 
@@ -174,6 +174,12 @@ fn sentence(text: &str) -> String {
     format!("{first}{}.", chars.as_str())
 }
 
+/// What is to be said of keywords that only tssh and tsshd have.
+fn own_keywords(other: &str, shared: &str) -> String {
+    let names: Vec<&str> = OWN.iter().map(|name| crate::config::docs::name(name)).collect();
+    format!("Unknown to {other}: {}; {shared} {}.", names.join(" and "), names.join(","))
+}
+
 fn tssh_config() -> String {
     let mut page = Page::new("tssh_config", 5, "configuration of the SSH client");
     page.heading("DESCRIPTION");
@@ -202,6 +208,7 @@ fn tssh_config() -> String {
         })
         .collect();
     page.text(&format!("Older names: {}.", aliases.join(", ")));
+    page.text(&own_keywords("ssh", "a file that ssh reads too says IgnoreUnknown"));
     page.heading("CONDITIONS");
     for (name, what) in [
         ("all", "Always; stands alone."),
@@ -245,8 +252,9 @@ fn tsshd() -> String {
     page.heading("SYNOPSIS AND OPTIONS");
     page.verbatim(server::args::HELP);
     page.heading("KEYWORDS");
-    page.text("These keywords of sshd_config(5) take effect:");
+    page.text("These keywords take effect, in the form of sshd_config(5):");
     page.text(&format!("{}.", server::config::keywords::with_effect().join(", ")));
+    page.text(&own_keywords("sshd", "a file that sshd reads too leaves to -o"));
     page.heading("SEE ALSO");
     page.text("tssh(1), sshd(8)");
     page.0

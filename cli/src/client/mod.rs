@@ -371,7 +371,7 @@ async fn log_in(
     let prepared = tokio::task::spawn_blocking(move || {
         let check = HostKeyCheck::new(Arc::clone(&known), learnt_at)?;
         let stack = match proxied {
-            true => (shared_stack(known.user.clone())?, None),
+            true => (shared_stack(&known)?, None),
             false => stack(&known, &check, record.as_ref())?,
         };
         Ok((stack, check))
@@ -446,7 +446,8 @@ fn stack(
         host_keys: Vec::new(),
         server_sig_algs: Vec::new(),
     };
-    let connection = ConnectionConfig { host_keys: true, ..ConnectionConfig::default() };
+    let windows = settings.quality.windows.connection();
+    let connection = ConnectionConfig { host_keys: true, ..windows };
     let config = ClientConfig { transport, user: settings.user.clone(), connection };
     let seed = seed()?;
     let header = record.map(|own| Recording::header(&config, &seed, own));
@@ -459,8 +460,8 @@ fn stack(
 }
 
 /// What is left where a master has exchanged keys and logged in.
-fn shared_stack(user: String) -> Result<Stack> {
-    let config = ConnectionConfig::default();
+fn shared_stack(settings: &Settings) -> Result<Stack> {
+    let (user, config) = (settings.user.clone(), settings.quality.windows.connection());
     let entropy = Entropy::from_seed(&*seed()?);
     Stack::shared(Side::Client, user, config, entropy, Timestamp::default())
         .map_err(|error| Fatal::new(error.to_string()))

@@ -146,6 +146,9 @@ static ROWS: &[(&str, Show)] = &[
     ("tag", Value("")),
     ("versionaddendum", Value("")),
     ("warnweakcrypto", Value("")),
+    // Our own, which ssh does not know: there only where they are set.
+    ("channelmemory", With(|d| shown(d.options.windows.memory.as_slice()))),
+    ("channelwindow", With(|d| shown(d.options.windows.window.as_slice()))),
 ];
 
 /// The text that `-G` prints. `default_list` yields the lists offered where none is set.

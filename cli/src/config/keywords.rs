@@ -8,6 +8,7 @@ use super::options::{
     PubkeyAuthentication, RequestTty, SessionType, StrictHostKeyChecking, UpdateHostKeys,
 };
 use super::values;
+use super::windows;
 use crate::limits::{IDENTITY_FILES_MAX, LIST_ENTRIES_MAX};
 use crate::log::Level;
 use std::collections::VecDeque;
@@ -73,7 +74,10 @@ use Shape::{Check, KeyTypes, Lines, Name, Word, Words as Several};
 /// Why what belongs to protocol 1 or to Kerberos 4 is not there.
 pub const OBSOLETE: &str = "obsolete; the ssh of today has it not";
 
-/// Every keyword of OpenSSH 9 and 10, in alphabetical order.
+/// Keywords that no ssh has: files that it reads too name them in `IgnoreUnknown`.
+pub const OWN: &[&str] = &["channelmemory", "channelwindow"];
+
+/// Every keyword of OpenSSH 9 and 10, and those of [`OWN`], in alphabetical order.
 pub static KEYWORDS: &[Keyword] = &[
     row("addkeystoagent", Held(Check(held::add_keys_to_agent), Nothing)),
     row("addressfamily", Choice(address_family)),
@@ -89,7 +93,9 @@ pub static KEYWORDS: &[Keyword] = &[
     row("casignaturealgorithms", Held(KeyTypes, Nothing)),
     row("certificatefile", Held(Lines, Nothing)),
     row("challengeresponseauthentication", Alias("kbdinteractiveauthentication")),
+    row("channelmemory", Other(channel_memory)),
     row("channeltimeout", Held(Check(held::channel_timeout), Nothing)),
+    row("channelwindow", Other(channel_window)),
     row("checkhostip", Flag(|o| &mut o.check_host_ip)),
     row("cipher", Deprecated),
     row("ciphers", Algorithms(List::Cipher, "SSH2 cipher spec", |o| &mut o.ciphers)),
@@ -337,6 +343,18 @@ fn canonical_domains(o: &mut Options, words: &mut Words, active: bool) -> Result
 fn permitted_cnames(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complaint> {
     let rules = held::permitted_cnames(words)?;
     set(&mut o.canonicalize_permitted_cnames, rules, active);
+    Ok(())
+}
+
+fn channel_memory(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complaint> {
+    let bytes = windows::channel_memory(&argument(words)?)?;
+    set(&mut o.windows.memory, bytes, active);
+    Ok(())
+}
+
+fn channel_window(o: &mut Options, words: &mut Words, active: bool) -> Result<(), Complaint> {
+    let window = windows::channel_window(&argument(words)?)?;
+    set(&mut o.windows.window, window, active);
     Ok(())
 }
 

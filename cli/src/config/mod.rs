@@ -22,6 +22,7 @@ pub mod settings;
 pub mod sharing;
 pub mod tokens;
 pub mod values;
+pub mod windows;
 pub mod words;
 
 pub use condition::Facts;

@@ -1,6 +1,7 @@
 //! What the command line and the files said, before defaults.
 
 use super::values::{EscapeChar, RekeyLimit};
+use super::windows::Windows;
 use crate::agent::Constraints;
 use crate::log::Level;
 use std::collections::BTreeMap;
@@ -152,6 +153,8 @@ pub struct Options {
     pub canonicalize_hostname: Option<Canonicalize>,
     pub canonicalize_max_dots: Option<u32>,
     pub canonicalize_permitted_cnames: Option<Vec<String>>,
+    /// `ChannelWindow` and `ChannelMemory`.
+    pub windows: Windows,
     pub check_host_ip: Option<bool>,
     pub ciphers: Option<String>,
     pub clear_all_forwardings: Option<bool>,

@@ -1,10 +1,11 @@
 //! What the connection is like from outside, how long its channels live, and what is said of it:
-//! `IPQoS`, `ObscureKeystrokeTiming`, `ChannelTimeout` and their company.
+//! `IPQoS`, `ObscureKeystrokeTiming`, `ChannelTimeout`, `ChannelWindow` and their company.
 
 use super::held;
 use super::options::Options;
 use super::tokens::Tokens;
 use super::values;
+use super::windows::Windows;
 use crate::exit::{Fatal, Result};
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ pub struct Quality {
     pub keystroke_interval: Option<Duration>,
     /// `ChannelTimeout`: patterns of channel types, and how long each may be idle.
     pub channel_timeouts: Vec<(String, Duration)>,
+    /// `ChannelWindow` and `ChannelMemory`.
+    pub windows: Windows,
     /// Our identification, with `VersionAddendum` behind it.
     pub identification: String,
     /// `RefuseConnection`.
@@ -36,6 +39,7 @@ impl Quality {
             ip_qos: TypeOfService::of(o),
             keystroke_interval: keystroke_interval(o),
             channel_timeouts: channel_timeouts(o),
+            windows: o.windows,
             identification: crate::IDENTIFICATION.to_owned(),
             refuse_connection: None,
             log_verbose: o.kept("logverbose").to_vec(),
@@ -43,13 +47,15 @@ impl Quality {
         }
     }
 
-    /// The same with what may be wrong: texts that have tokens, or a form.
+    /// The same with what may be wrong: texts that have tokens, or a form, and sizes that do not
+    /// go together.
     ///
     /// # Errors
     /// What is wrong.
     pub fn checked(self, o: &Options, tokens: &Tokens<'_>) -> Result<Self> {
         let refuse = o.kept("refuseconnection").first().map(|text| tokens.expand(text));
         Ok(Self {
+            windows: o.windows.checked()?,
             identification: identification(o)?,
             refuse_connection: refuse.transpose().map_err(Fatal::new)?,
             ..self

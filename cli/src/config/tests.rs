@@ -164,6 +164,8 @@ fn bad_lines_are_refused_in_ssh_words() {
         "SessionType x",
         "Host nomatch\nPort x",
         "Host nomatch\nFoo x",
+        "ChannelWindow 1K",
+        "ChannelMemory auto",
     ] {
         assert_eq!(read(line, "h"), Err(one.to_owned()), "{line}");
     }
@@ -328,4 +330,24 @@ fn environment_and_methods() {
     assert_eq!(methods("BatchMode yes"), "publickey");
     assert_eq!(methods("PreferredAuthentications password,publickey,x"), "password,publickey");
     assert_eq!(methods("PubkeyAuthentication no"), "keyboard-interactive,password");
+}
+
+/// Keywords that no ssh has: the first value counts, and ssh reads a file that has them.
+#[test]
+fn keywords_of_our_own_live_in_files_that_ssh_reads_too() {
+    let text = "IgnoreUnknown ChannelWindow,ChannelMemory\nHost k\nChannelWindow auto\nHost *\n\
+                ChannelWindow 256K\nChannelMemory=8M\nChannelMemory 16M\nPort 7\n";
+    agree(text, "h");
+    let resolved = |host: &str| {
+        let options = read(text, host).unwrap();
+        Settings::resolve(&options, host, &Account::current(), default_list).unwrap()
+    };
+    for (host, window) in [("h", Some(256 << 10)), ("k", None)] {
+        let config = resolved(host).quality.windows.connection();
+        assert_eq!((config.channel_window, config.channel_memory), (window, 8 << 20), "{host}");
+    }
+    let Some(theirs) = ssh_g(text, "h") else { return };
+    for keyword in keywords::OWN {
+        assert!(keywords::find(keyword).is_some() && !theirs.contains_key(*keyword), "{keyword}");
+    }
 }

@@ -94,7 +94,8 @@ pub fn rekey_limit(size: &str, time: Option<&str>) -> Result<RekeyLimit, String>
 }
 
 /// A number with an optional K, M or G.
-fn scaled(text: &str) -> Option<u64> {
+#[must_use]
+pub fn scaled(text: &str) -> Option<u64> {
     let (digits, scale) = match text.as_bytes().last()?.to_ascii_uppercase() {
         b'K' => (text.get(..text.len() - 1)?, 1 << 10),
         b'M' => (text.get(..text.len() - 1)?, 1 << 20),

@@ -1,5 +1,6 @@
 //! What a server is like, for every connection of it.
 
+use crate::config::windows::Windows;
 use crate::server::config::{RootLogin, Settings};
 use crate::server::peer::Peer;
 use crate::server::session::SessionPolicy;
@@ -50,6 +51,8 @@ pub struct ServerPolicy {
     pub algorithms: Algorithms,
     /// When keys are exchanged anew.
     pub rekey: RekeyLimits,
+    /// How much a client may send before it is taken.
+    pub windows: Windows,
     /// Who gets in.
     pub admission: Admission,
     /// Methods, banner and limits of authentication.
@@ -97,6 +100,7 @@ impl ServerPolicy {
             host_keys: vec![host_key],
             algorithms: Algorithms::default_for(Side::Server, has_aes),
             rekey: RekeyLimits::default(),
+            windows: Windows::default(),
             admission: Admission::Key { user, key: Box::new(authorized) },
             authentication: ServerAuthConfig::default(),
             required_methods: None,
@@ -135,6 +139,7 @@ impl ServerPolicy {
             host_keys,
             algorithms: settings.algorithms.clone(),
             rekey: settings.rekey,
+            windows: settings.windows,
             authentication: ServerAuthConfig {
                 methods,
                 banner,

@@ -7,7 +7,7 @@ use crate::server::policy::ServerPolicy;
 use crate::trace;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tssh_connection::{ConnectionConfig, ServerConfig, Stack};
+use tssh_connection::{ServerConfig, Stack};
 use tssh_forward::Ended;
 use tssh_forward::driver::{Application, DriverOptions, Waits, run};
 use tssh_transport::entropy::{Entropy, SEED_BYTES};
@@ -79,7 +79,7 @@ where
             server_sig_algs: policy.authentication.signature_algorithms.clone(),
         },
         auth: policy.authentication.clone(),
-        connection: ConnectionConfig::default(),
+        connection: policy.windows.connection(),
     };
     let ended = match Stack::server(config, Entropy::from_seed(&seed), Timestamp::default()) {
         Ok(mut stack) => {

@@ -158,3 +158,40 @@ fn strictly_one_address_of_two_is_enough() {
     strict.extend(options);
     tssh(&server, &strict, &["true"]).expect_code(0);
 }
+
+/// What both ends say that tssh gave: sshd of a session, tsshd's client of the answer.
+#[test]
+fn windows_of_a_chosen_size_are_what_the_peer_is_told() {
+    const NAME: &str = "quality::windows_of_a_chosen_size_are_what_the_peer_is_told";
+    if lacks_openssh(NAME) {
+        return;
+    }
+    if is_stand_in() {
+        return skip(NAME, "ChannelWindow is a keyword of our own");
+    }
+    let server = Server::start(&ServerOptions::with_lines(&["LogLevel DEBUG1"]));
+    for (option, bytes) in [("auto", 2 << 20), ("256K", 256 << 10), ("12M", 12 << 20)] {
+        let option = format!("ChannelWindow={option}");
+        let done = tssh(&server, &["-o", &option], &["head -c 20000000 /dev/zero"]);
+        assert_eq!(done.expect_code(0).stdout.len(), 20_000_000, "{option}");
+        server.expect_log(&format!("input_channel_open: ctype session rchan 0 win {bytes} max"));
+    }
+    let wrong = |option: &str| tssh(&server, &["-o", option], &["true"]);
+    for (option, words) in [
+        ("ChannelWindow=x", "command-line line 0: Bad number 'x': Invalid argument"),
+        ("ChannelWindow=1K", "command-line line 0: ChannelWindow too small: at least 32768"),
+        ("ChannelMemory=2G", "command-line line 0: ChannelMemory too large: at most 1073741824"),
+        ("ChannelWindow=", "command-line line 0: no argument after keyword \"channelwindow\""),
+        ("ChannelWindow=16M", "ChannelMemory 33554432 has 12587008 bytes for one channel"),
+    ] {
+        wrong(option).expect_code(255).expect_stderr(words);
+    }
+    let printed = |options: &[&str]| {
+        let mut command = Command::new(tssh_binary());
+        let text = run(command.args(["-F", "none", "-G"]).args(options).arg("h"));
+        text.expect_code(0).text()
+    };
+    let said = printed(&["-oChannelWindow=1M", "-oChannelMemory=1G"]);
+    assert!(said.ends_with("channelmemory 1073741824\nchannelwindow 1048576\n"), "{said}");
+    assert!(!printed(&[]).contains("channelw"), "ssh reads what is printed");
+}

@@ -103,3 +103,25 @@ fn a_server_that_is_told_to_end_says_goodbye() {
     assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, server.port())).is_err());
     run(&mut client_command(&ssh(), &server, &[], &["true"])).expect_code(255);
 }
+
+/// What ssh says that tsshd gave it for a session.
+#[test]
+fn windows_of_a_chosen_size_are_what_the_client_is_told() {
+    if unavailable("limits::windows_of_a_chosen_size_are_what_the_client_is_told") {
+        return;
+    }
+    for (lines, bytes) in [
+        (&[][..], 2 << 20),
+        (&["ChannelWindow 128K"], 128 << 10),
+        (&["ChannelWindow 40M", "ChannelMemory 64M"], 40 << 20),
+    ] {
+        let server = tsshd(lines);
+        let mut command = client_command(&ssh(), &server, &["-vv"], &["wc -c"]);
+        let mut child = Process::spawn(&mut command);
+        child.send(&[0; 5_000_000]);
+        child.close_stdin();
+        let done = child.finish(PATIENCE);
+        assert_eq!(done.expect_code(0).text().trim(), "5000000", "{lines:?}");
+        done.expect_stderr(&format!("open confirm rwindow {bytes} rmax"));
+    }
+}

@@ -4,12 +4,12 @@ mod read;
 
 use super::Options;
 use crate::config::algorithms::Kind as List;
-use crate::config::{held, values};
+use crate::config::{held, values, windows};
 use crate::server_auth::methods::MethodLists;
 use read::{
     absolute, accept_env, access_pattern, add, compression, facility, family, first, flag,
     forwarding, gateway_ports, grow, list, listen_address, log_level, mask, max_startups, number,
-    once, path, permits, port, root_login, seconds, set_env, subsystem, text, whole,
+    once, path, permits, port, root_login, seconds, set_env, size, subsystem, text, whole,
 };
 
 /// What became of an argument; the error is sshd's complaint without its place.
@@ -107,6 +107,8 @@ const VALUES: &[Keyword] = &[
     value("ChallengeResponseAuthentication", |o, a| {
         first(&mut o.kbd_interactive_authentication, a, flag)
     }),
+    global("ChannelMemory", |o, a| size(&mut o.windows.memory, a, windows::channel_memory)),
+    global("ChannelWindow", |o, a| size(&mut o.windows.window, a, windows::channel_window)),
     global("Ciphers", |o, a| list(&mut o.ciphers, a, List::Cipher, "Bad SSH2 cipher spec")),
     value("ClientAliveCountMax", |o, a| first(&mut o.client_alive_count_max, a, number)),
     value("ClientAliveInterval", |o, a| first(&mut o.client_alive_interval, a, seconds)),

@@ -20,6 +20,7 @@ pub use script::Script;
 pub use settings::Settings;
 
 use crate::config::values::RekeyLimit;
+use crate::config::windows::Windows;
 use crate::log::Level;
 use crate::server::log::Facility;
 use crate::server_auth::methods::MethodLists;
@@ -154,6 +155,8 @@ pub struct Options {
     pub required_rsa_size: Option<u32>,
     pub revoked_keys: Option<String>,
     pub rekey_limit: Option<RekeyLimit>,
+    /// `ChannelWindow` and `ChannelMemory`.
+    pub windows: Windows,
     pub compression: Option<bool>,
     pub log_level: Option<Level>,
     pub syslog_facility: Option<Facility>,

@@ -120,6 +120,14 @@ impl Settings {
         line("compression", &flag(self.algorithms.compression.len() > 1))
     }
 
+    /// Our own, which sshd does not know: there only where they are set.
+    fn print_windows(&self, line: Out<'_>) -> fmt::Result {
+        if let Some(memory) = &self.windows.memory {
+            line("channelmemory", memory)?;
+        }
+        self.windows.window.iter().try_for_each(|window| line("channelwindow", window))
+    }
+
     fn print_forwarding(&self, line: Out<'_>) -> fmt::Result {
         line("allowtcpforwarding", &forwarding(self.allow_tcp_forwarding))?;
         let stream_local = forwarding(self.allow_stream_local_forwarding);
@@ -174,6 +182,7 @@ impl Display for Settings {
         self.print_place(&mut line)?;
         self.print_login(&mut line)?;
         self.print_algorithms(&mut line)?;
+        self.print_windows(&mut line)?;
         self.print_forwarding(&mut line)?;
         self.print_sessions(&mut line)?;
         for keyword in FIXED {

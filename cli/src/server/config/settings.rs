@@ -4,6 +4,7 @@ use super::access::Access;
 use super::{Family, Forwarding, MaxStartups, Options, RootLogin};
 use crate::account::Account;
 use crate::config::algorithms::{self, Kind as List};
+use crate::config::windows::Windows;
 use crate::exit::{Fatal, Result};
 use crate::forwards::{listen_permit as listen, permit};
 use crate::limits::ADDRESSES_MAX;
@@ -96,6 +97,8 @@ pub struct Settings {
     /// A pattern with `%h`, `%u`, `%U` and `%%`.
     pub authorized_principals_file: Option<String>,
     pub rekey: RekeyLimits,
+    /// `ChannelWindow` and `ChannelMemory`.
+    pub windows: Windows,
     pub log_level: Level,
     pub syslog_facility: Facility,
     pub tcp_keep_alive: bool,
@@ -108,7 +111,7 @@ impl Settings {
     /// Fills in what was not said; `has_aes` says whether this CPU has AES instructions.
     ///
     /// # Errors
-    /// A list of algorithms of which nothing is left.
+    /// A list of algorithms of which nothing is left, or sizes that do not go together.
     pub fn new(mut options: Options, has_aes: bool) -> Result<Self> {
         let algorithms = offered(&options, has_aes)?;
         let (accepted, ca) = key_algorithms(&options)?;
@@ -169,6 +172,7 @@ impl Settings {
             authorized_principals_file: unless_none(options.authorized_principals_file),
             revoked_keys: unless_none(options.revoked_keys).map(PathBuf::from),
             rekey: rekey_limits(options.rekey_limit.unwrap_or_default()),
+            windows: options.windows.checked()?,
             log_level: options.log_level.unwrap_or(Level::Info),
             syslog_facility: options.syslog_facility.unwrap_or_default(),
             tcp_keep_alive: options.tcp_keep_alive.unwrap_or(true),

@@ -72,6 +72,28 @@ fn zero_and_none_switch_waits_off() {
     assert_eq!(settings(&["LoginGraceTime 0"]).login_grace_time, None);
 }
 
+/// One process makes windows of one size for every client, so blocks cannot choose.
+#[test]
+fn windows_and_their_memory() {
+    let s = settings(&["ChannelWindow 512K", "ChannelMemory 64M", "ChannelWindow auto"]);
+    let config = s.windows.connection();
+    assert_eq!((config.channel_window, config.channel_memory), (Some(512 << 10), 64 << 20));
+    let printed = s.to_string();
+    assert!(printed.contains("\nchannelmemory 67108864\nchannelwindow 524288\n"), "{printed}");
+    assert!(!settings(&[]).to_string().contains("channelm"), "sshd knows neither");
+    for (line, words) in [
+        ("ChannelWindow x", "Bad number 'x': Invalid argument"),
+        ("ChannelWindow 1K", "ChannelWindow too small: at least 32768"),
+        ("ChannelMemory 2G", "ChannelMemory too large: at most 1073741824"),
+        ("ChannelMemory auto", "Bad number 'auto': Invalid argument"),
+    ] {
+        assert!(complaint(line).contains(words), "{line}: {}", complaint(line));
+    }
+    let both = read(&["ChannelWindow 1M", "ChannelMemory 1M"]).unwrap();
+    assert!(Settings::new(both, true).unwrap_err().message.starts_with("ChannelWindow 1048576: "));
+    assert!(script("Match user x\nChannelWindow 1M\n").is_err());
+}
+
 #[test]
 fn addresses_and_ports() {
     let all = |lines: &[&str]| settings(lines).addresses().unwrap();

@@ -30,6 +30,18 @@ pub fn first<T>(
     once(slot, || read(word).ok_or_else(|| complaint(argument.name, word)))
 }
 
+/// The same for sizes, which complain for themselves.
+pub fn size<T>(
+    slot: &mut Option<T>,
+    argument: &Argument<'_>,
+    read: fn(&str) -> Result<T, String>,
+) -> Applied {
+    let [word] = argument.words else {
+        return Err(extra(argument));
+    };
+    once(slot, || read(word))
+}
+
 fn extra(a: &Argument<'_>) -> String {
     format!("keyword {} {EXTRA}", a.name)
 }
