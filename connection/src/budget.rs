@@ -70,12 +70,20 @@ impl Budget {
         LEAST.saturating_add(round).min(self.fixed.unwrap_or(WINDOW_FIRST_BYTES))
     }
 
-    /// How much a window of `target` bytes that proves too small grows: it doubles, as far as
-    /// the largest window, or the one that is fixed, and half of what is left allow.
+    /// How much a window of `target` bytes that proves too small grows: it doubles up to what
+    /// OpenSSH gives every channel, and takes smaller steps from there, as far as the largest
+    /// window, or the one that is fixed, and half of what is left allow. What a window has beyond
+    /// the need, OpenSSH's sender fills with data that it then moves about in its memory: with
+    /// 8 MiB of it, for seconds.
     pub(crate) fn grow(&mut self, target: u32) -> u32 {
         let half = u32::try_from(self.left() >> 1).unwrap_or(u32::MAX);
+        let step = if target < WINDOW_FIRST_BYTES {
+            target
+        } else {
+            (target >> 2).max(WINDOW_FIRST_BYTES >> 1)
+        };
         let most = self.fixed.unwrap_or(WINDOW_BYTES_MAX);
-        let extra = target.min(most.saturating_sub(target)).min(half);
+        let extra = step.min(most.saturating_sub(target)).min(half);
         // A step that small is not worth its announcement.
         if extra < LEAST {
             return 0;
@@ -136,15 +144,21 @@ mod tests {
     }
 
     #[test]
-    fn growth_doubles_up_to_the_largest_window() {
+    fn growth_doubles_up_to_what_openssh_gives_and_goes_on_in_smaller_steps() {
         let mut budget = Budget::new(1 << 30, None);
-        let mut target = budget.first().unwrap();
+        let mut target = WINDOW_FIRST_BYTES >> 3;
         let mut steps = Vec::new();
-        while budget.grow(target) > 0 {
-            target = (target * 2).min(WINDOW_BYTES_MAX);
-            steps.push(target >> 20);
+        loop {
+            match budget.grow(target) {
+                0 => break,
+                extra => target += extra,
+            }
+            steps.push(target >> 10);
         }
-        assert_eq!(steps, [4, 8, 16]);
+        let steps: Vec<f64> = steps.into_iter().map(|kib| f64::from(kib) / 1024.0).collect();
+        assert_eq!(steps[..6], [0.5, 1.0, 2.0, 3.0, 4.0, 5.0]);
+        assert_eq!(steps[6..8], [6.25, 7.8125]);
+        assert_eq!(*steps.last().unwrap(), 16.0);
     }
 
     #[test]

@@ -18,6 +18,8 @@ use tssh_transport::{Error, Result, Timestamp};
 pub(crate) struct SendWindow {
     available: u32,
     packet: u32,
+    /// Sent and not given back.
+    out: u32,
 }
 
 impl SendWindow {
@@ -25,7 +27,7 @@ impl SendWindow {
     // "Implementations MUST correctly handle window sizes of up to 2^32 - 1 bytes."
     // RFC 4254 section 5.2
     pub(crate) const fn new(initial_window_size: u32, maximum_packet_size: u32) -> Self {
-        Self { available: initial_window_size, packet: maximum_packet_size }
+        Self { available: initial_window_size, packet: maximum_packet_size, out: 0 }
     }
 
     /// Bytes that the next packet may carry: "The maximum amount of data allowed is determined by
@@ -35,6 +37,12 @@ impl SendWindow {
     // the remote end would be willing to accept very large packets." RFC 4254 section 5.2
     pub(crate) fn next_packet(&self) -> u32 {
         self.available.min(self.packet).min(limits::SEND_BYTES_MAX)
+    }
+
+    /// Bytes that were sent and not given back. A peer that gives more than that makes its window
+    /// larger, and this is too small by as much until it has been sent.
+    pub(crate) const fn out(&self) -> u32 {
+        self.out
     }
 
     /// Bytes that the peer still allows.
@@ -49,6 +57,7 @@ impl SendWindow {
     pub(crate) fn spend(&mut self, n: u32) -> Result<()> {
         let rest = self.available.checked_sub(n);
         self.available = rest.ok_or(Error::Internal("more was sent than the window allows"))?;
+        self.out = self.out.saturating_add(n);
         Ok(())
     }
 
@@ -61,6 +70,7 @@ impl SendWindow {
         let sum = self.available.checked_add(n);
         self.available =
             sum.ok_or(Error::PeerMisbehaved("window above 2^32 - 1 (RFC 4254 section 5.2)"))?;
+        self.out = self.out.saturating_sub(n);
         Ok(())
     }
 }
@@ -148,7 +158,8 @@ impl RecvWindow {
     /// move more: nothing is held, and the peer used up all of it, or more than half within one
     /// round trip (`rtt`, where one was measured). Past the size that OpenSSH gives every channel
     /// and with a round trip measured, to be used up says nothing any more: a peer that is faster
-    /// than we are uses up any window, and what a larger one lets it send would lie in buffers.
+    /// than we are uses up any window, and what a larger one lets it send would lie in buffers,
+    /// ours or its own. So there it has to be four fifths in a round trip.
     /// Starts the next measurement where one is over.
     pub(crate) fn is_the_limit(&mut self, now: Timestamp, rtt: Option<Duration>) -> bool {
         if self.held != 0 {
@@ -156,6 +167,8 @@ impl RecvWindow {
             return false;
         }
         let ordinary = rtt.is_some() && self.target >= limits::WINDOW_FIRST_BYTES;
+        let enough =
+            if ordinary { self.target.saturating_sub(self.target / 5) } else { self.target >> 1 };
         let mut limit = core::mem::take(&mut self.exhausted) && !ordinary;
         let elapsed = now.since(self.measured_from);
         if let Some(rtt) = rtt.filter(|rtt| elapsed >= *rtt) {
@@ -163,7 +176,7 @@ impl RecvWindow {
             let rtt = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX).max(1);
             let elapsed = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX).max(1);
             let moved = u64::from(self.moved).saturating_mul(rtt).checked_div(elapsed);
-            limit |= moved.unwrap_or_default() > u64::from(self.target >> 1);
+            limit |= moved.unwrap_or_default() > u64::from(enough);
             self.measured_from = now;
             self.moved = 0;
         }

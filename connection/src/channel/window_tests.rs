@@ -110,7 +110,7 @@ fn a_peer_that_is_faster_than_we_are_gets_no_more_than_an_ordinary_window() {
 }
 
 #[test]
-fn half_a_window_in_one_round_trip_shows_that_the_window_is_the_limit() {
+fn most_of_a_window_in_one_round_trip_shows_that_the_window_is_the_limit() {
     let rtt = Some(Duration::from_millis(50));
     let at = |ms: u64| Timestamp::from_micros(ms * 1000);
     let take = |w: &mut RecvWindow, n: u32| {
@@ -121,15 +121,18 @@ fn half_a_window_in_one_round_trip_shows_that_the_window_is_the_limit() {
             w.announced(due);
         }
     };
-    let mut w = RecvWindow::new(2 * MIB);
-    w.is_the_limit(at(1000), rtt);
-    take(&mut w, 33);
-    assert!(!w.is_the_limit(at(1049), rtt), "no round trip has passed");
-    assert!(w.is_the_limit(at(1050), rtt));
-    take(&mut w, 31);
-    assert!(!w.is_the_limit(at(1100), rtt), "less than half");
-    take(&mut w, 60);
-    assert!(!w.is_the_limit(at(1200), rtt), "the same bytes in two round trips");
+    // Half of a small one, four fifths of one as large as OpenSSH's.
+    for (size, enough) in [(2 * MIB - 1, 32), (2 * MIB, 52), (4 * MIB, 103)] {
+        let mut w = RecvWindow::new(size);
+        w.is_the_limit(at(1000), rtt);
+        take(&mut w, enough);
+        assert!(!w.is_the_limit(at(1049), rtt), "no round trip has passed");
+        assert!(w.is_the_limit(at(1050), rtt), "{size}");
+        take(&mut w, enough - 1);
+        assert!(!w.is_the_limit(at(1100), rtt), "{size}: less");
+        take(&mut w, enough + 7);
+        assert!(!w.is_the_limit(at(1200), rtt), "{size}: the same bytes in two round trips");
+    }
 }
 
 #[test]
