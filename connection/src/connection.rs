@@ -8,6 +8,7 @@ use crate::channel::{
 use crate::data_path::Arrived;
 use crate::error::LocalError;
 use crate::event::{ChannelEvent, RequestTag, Stream};
+use crate::flight::Flight;
 use crate::global::GlobalReply;
 use crate::limits;
 use crate::messages::{
@@ -83,6 +84,10 @@ pub(crate) struct Connection {
     pub(crate) table: Table<Channel>,
     pub(crate) budget: Budget,
     pub(crate) schedule: Schedule,
+    /// How much may be on its way on a channel.
+    pub(crate) flight: Flight<ChannelKey>,
+    /// When the channels that wait at that limit are looked at; none where none does.
+    pub(crate) look_at_held: Option<Timestamp>,
     pub(crate) global: Requests<GlobalReply>,
     /// Channels with something to flush, each at most once.
     pub(crate) dirty: VecDeque<ChannelKey>,
@@ -129,6 +134,8 @@ impl Connection {
             table: Table::new(config.channels_max.min(limits::CHANNELS_MAX)),
             budget: Budget::new(config.channel_memory, config.channel_window),
             schedule: Schedule::default(),
+            flight: Flight::new(),
+            look_at_held: None,
             global: Requests::new(),
             dirty: VecDeque::new(),
             refusals: VecDeque::new(),
@@ -194,7 +201,9 @@ impl Connection {
     fn window_adjust(&mut self, payload: &[u8]) -> Result<()> {
         let adjust: ChannelWindowAdjust<'_> = decode(payload)?;
         let (key, channel) = self.named(adjust.recipient_channel)?;
+        let out = channel.send.out();
         channel.send.adjust(adjust.bytes_to_add)?;
+        self.given_back(key, out, adjust.bytes_to_add);
         self.trace_window(key, Sender::We, "credited", adjust.bytes_to_add);
         self.touched(key);
         self.schedule_if_ready(key);
@@ -273,8 +282,9 @@ impl Connection {
 
     /// Gives a channel a place in the queue if it could use a turn and has none.
     pub(crate) fn schedule_if_ready(&mut self, key: ChannelKey) {
+        let limit = self.flight.limit();
         let Some(channel) = self.table.get_mut(key) else { return };
-        if channel.wants_turn() && !channel.scheduled {
+        if channel.wants_turn(limit) && !channel.scheduled {
             channel.scheduled = true;
             self.schedule.push(key, channel.session);
         }

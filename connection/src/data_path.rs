@@ -139,14 +139,15 @@ impl Connection {
         if !sender.takes_data() {
             return None;
         }
+        let limit = self.flight.limit();
         loop {
             let key = self.schedule.pop()?;
             let Some(channel) = self.table.get_mut(key) else { continue };
             channel.scheduled = false;
-            let Some(stream) = channel.ready_stream().filter(|_| channel.wants_turn()) else {
+            let Some(stream) = channel.ready_stream().filter(|_| channel.wants_turn(limit)) else {
                 continue;
             };
-            let max = usize::try_from(channel.send.next_packet()).unwrap_or(usize::MAX);
+            let max = usize::try_from(channel.next_packet(limit)).unwrap_or(usize::MAX);
             return Some(Turn { channel: key, stream, max });
         }
     }
@@ -167,7 +168,8 @@ impl Connection {
         let Some(channel) = self.table.get_mut(key) else { return Ok(0) };
         // "No data may be sent to a channel until a message is received to indicate that window
         // space is available." RFC 4254 section 5
-        let max = usize::try_from(channel.send.next_packet()).unwrap_or(usize::MAX);
+        let max = channel.next_packet(self.flight.limit());
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
         let header = header_len(stream);
         if !channel.may_send() || max == 0 || !sender.takes_data() {
             self.schedule_if_ready(key);
@@ -188,6 +190,7 @@ impl Connection {
         channel.set_ready(stream, sent > 0);
         channel.sent_on(stream);
         if sent > 0 {
+            self.on_its_way(key);
             self.trace_window(key, Side::We, "spent", u32::try_from(sent).unwrap_or(u32::MAX));
         }
         self.schedule_if_ready(key);

@@ -1,5 +1,7 @@
 //! Every bound of this crate, with its reason.
 
+use core::time::Duration;
+
 /// Channels at one time, opening and closing ones included: 5,000 forwarded connections at once
 /// are a stated goal, and a number beyond it bounds the table.
 pub const CHANNELS_MAX: usize = 8192;
@@ -13,6 +15,19 @@ pub const SEND_BYTES_MAX: u32 = 32 * 1024;
 
 /// Receive window of the first channel: what OpenSSH offers.
 pub const WINDOW_FIRST_BYTES: u32 = 2 * 1024 * 1024;
+/// The limit of what is on its way on a channel never falls below this: twice what OpenSSH reads
+/// at a time, and it gives nothing back before it has handled what it read. With half of this
+/// it comes to less than seven tenths of the speed.
+pub const FLIGHT_BYTES_LEAST: u32 = 512 * 1024;
+/// Time over which a limit is judged, at least: some turns of a scheduler.
+pub const FLIGHT_PERIOD: Duration = Duration::from_millis(20);
+/// Time after which less is tried again where it brought less the first time; it doubles.
+pub const FLIGHT_PATIENCE: Duration = Duration::from_millis(200);
+/// The longest such time, and the longest for which one delay is measured.
+pub const FLIGHT_PATIENCE_MAX: Duration = Duration::from_secs(5);
+/// Time after which a channel that hears nothing at its limit is let go: a peer that gives back
+/// only larger parts may be waiting for more. Longer than most round trips.
+pub const FLIGHT_WAIT: Duration = Duration::from_millis(250);
 /// Largest receive window that growth reaches: 1 Gbit/s over 130 ms.
 pub const WINDOW_BYTES_MAX: u32 = 16 * 1024 * 1024;
 /// Smallest receive window: what every channel gets, however many there are.

@@ -435,7 +435,11 @@ impl Stack {
     /// When [`Stack::handle_deadline`] has something to do.
     #[must_use]
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.transport.deadline()
+        let held = match &self.phase {
+            Phase::Connection(connection) => connection.look_at_held,
+            _ => None,
+        };
+        [self.transport.deadline(), held].into_iter().flatten().min()
     }
 
     /// Does what is due.
@@ -446,6 +450,9 @@ impl Stack {
         #[cfg(feature = "transcript")]
         self.note(&Call::Deadline(now));
         self.now = now;
+        if let Phase::Connection(connection) = &mut self.phase {
+            connection.let_go(now);
+        }
         let outcome = self.transport.handle_deadline(now);
         outcome.inspect_err(|error| self.transport.fail(error))
     }

@@ -2,6 +2,7 @@
 
 mod closing;
 mod data;
+mod held;
 mod opening;
 mod requests;
 mod stack;

@@ -36,6 +36,18 @@ pub(crate) struct Extra {
     pub(crate) program: bool,
 }
 
+/// Whether a channel waits at the limit of what may be on its way, below its window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// It does not.
+    No,
+    /// It does, since then.
+    Since(Timestamp),
+    /// It did for too long; from then on it may use its whole window until the peer gives some
+    /// back.
+    LetGo(Timestamp),
+}
+
 /// One channel. Its numbers of idle bytes are what thousands of idle channels cost.
 #[derive(Debug)]
 pub(crate) struct Channel {
@@ -60,6 +72,8 @@ pub(crate) struct Channel {
     pub(crate) scheduled: bool,
     /// Stands in the list of channels with something to flush.
     pub(crate) dirty: bool,
+    /// Whether the limit of what is on its way holds the channel.
+    pub(crate) held: Held,
     /// When we sent what the peer's next message on this channel answers, while it is open.
     pub(crate) probe: Option<Timestamp>,
     extra: Option<Box<Extra>>,
@@ -84,6 +98,7 @@ impl Channel {
             scheduled: false,
             dirty: false,
             probe: None,
+            held: Held::No,
             extra: None,
         }
     }
@@ -166,9 +181,15 @@ impl Channel {
         self.last = stream;
     }
 
-    /// Whether the channel could use a turn.
-    pub(crate) fn wants_turn(&self) -> bool {
-        self.may_send() && self.send.next_packet() > 0 && self.ready_stream().is_some()
+    /// Bytes that the next packet may carry while at most `limit` may be on their way.
+    pub(crate) fn next_packet(&self, limit: u32) -> u32 {
+        let open = self.send.out() < limit || matches!(self.held, Held::LetGo(_));
+        if open { self.send.next_packet() } else { 0 }
+    }
+
+    /// Whether the channel could use a turn while at most `limit` bytes may be on their way.
+    pub(crate) fn wants_turn(&self, limit: u32) -> bool {
+        self.may_send() && self.next_packet(limit) > 0 && self.ready_stream().is_some()
     }
 
     /// The rarely needed part, if there is one.

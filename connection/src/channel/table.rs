@@ -97,6 +97,14 @@ impl<T> Table<T> {
         Some(value)
     }
 
+    /// All values, with their keys.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (ChannelKey, &mut T)> {
+        self.slots.iter_mut().zip(0..).filter_map(|(slot, index)| {
+            let key = ChannelKey { index, generation: slot.generation };
+            slot.value.as_mut().map(|value| (key, value))
+        })
+    }
+
     /// The value of a key.
     pub(crate) fn get(&self, key: ChannelKey) -> Option<&T> {
         let slot = self.slots.get(key.index())?;

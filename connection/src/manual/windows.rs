@@ -17,7 +17,10 @@
 //! ```
 //!
 //! The packet is sealed where it lies. The window is spent; when it is used up, the channel
-//! leaves the queue until SSH_MSG_CHANNEL_WINDOW_ADJUST brings more.
+//! leaves the queue until SSH_MSG_CHANNEL_WINDOW_ADJUST brings more. It may leave earlier: a peer
+//! that is slower than we are lets the whole window wait in buffers, and a byte of any other
+//! channel stands behind it. So the layer tries how little on its way is enough to bring as much
+//! through (`flight.rs`), and holds a channel that has that much on its way.
 //!
 //! # In
 //!
