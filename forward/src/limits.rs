@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-/// Bytes asked of the SSH socket in one read: what a full window's worth of packets fills, and
-/// the size from which a read's fixed cost no longer shows.
-pub const SSH_READ_BYTES: usize = 256 * 1024;
+/// Room for one read of the SSH socket, at least, once reads fill it; a part of a packet is in
+/// front of it, and the buffer is a power of two, so usually twice as much is lent: the size from
+/// which a read's fixed cost no longer shows.
+pub const SSH_READ_BYTES: usize = 128 * 1024;
+/// The same at first. A login and a terminal never fill it, and memory that is not touched costs
+/// neither time at the start nor room while nothing happens.
+pub const SSH_READ_FIRST_BYTES: usize = 8 * 1024;
 /// Pieces that one write takes: both halves of a ring and a read's worth of full packets.
 pub const PIECES_PER_WRITE: usize = 2 + tssh_connection::limits::PIECES_MAX;
 /// Rounds of the loop before the task lets others run; each moves at most one read and one full

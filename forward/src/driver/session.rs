@@ -18,6 +18,7 @@ use crate::driver::timers::{Expired, Timers, Waits};
 use crate::error::{Ended, Wait};
 use crate::limits::{
     COMMANDS_MAX, COMMANDS_PER_ROUND, LAST_WORDS, ROUNDS_PER_WAKE, SSH_READ_BYTES,
+    SSH_READ_FIRST_BYTES,
 };
 use std::io::ErrorKind;
 use std::pin::Pin;
@@ -74,6 +75,8 @@ struct Driver<S, A> {
     calls_waker: Waker,
     alarm_waker: Waker,
     readable: bool,
+    /// Room to lend for one read: it doubles when a read has filled it.
+    read_bytes: usize,
     writable: bool,
     /// Writing failed. What the peer said before it left is still read, to its end, or to the time
     /// given here at the latest.
@@ -111,6 +114,7 @@ where
             calls_waker: carrier.ready.waker(Token::Commands),
             alarm_waker: carrier.ready.waker(Token::Alarm),
             readable: true,
+            read_bytes: SSH_READ_FIRST_BYTES,
             writable: true,
             write_error: None,
             dead: false,
@@ -232,9 +236,10 @@ where
         if !self.readable || self.dead || !self.carrier.stack.wants_read() {
             return false;
         }
-        let mut outcome = None;
+        let (mut outcome, mut lent) = (None, 0);
         let Self { carrier, socket, read_waker, .. } = self;
-        let n = carrier.stack.receive(SSH_READ_BYTES, |space| {
+        let n = carrier.stack.receive(self.read_bytes, |space| {
+            lent = space.len();
             if space.is_empty() {
                 return 0;
             }
@@ -250,6 +255,9 @@ where
                 return false;
             }
             Some(Poll::Ready(Ok(()))) if n > 0 => {
+                if n == lent {
+                    self.read_bytes = self.read_bytes.saturating_mul(2).min(SSH_READ_BYTES);
+                }
                 let now = self.carrier.now();
                 self.carrier.timers.heard(now);
                 return true;

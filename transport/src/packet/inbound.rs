@@ -93,7 +93,10 @@ impl Inbound {
             self.start = 0;
             let needed = self.end.saturating_add(want);
             if self.buf.len() < needed {
-                self.buf.resize(needed, 0);
+                // Exactly what is lent, or a vector would grow to twice as much behind our back.
+                let len = needed.checked_next_power_of_two().unwrap_or(needed);
+                self.buf.reserve_exact(len.saturating_sub(self.buf.len()));
+                self.buf.resize(len, 0);
             }
         }
         self.buf.get_mut(self.end..).unwrap_or_default()
