@@ -12,6 +12,7 @@ use crate::agent::{Agent, AgentFault, AgentKey, SessionBinding};
 use crate::config::Settings;
 use crate::identity::{self, Candidate, Holder};
 use crate::log;
+use crate::plain_files;
 use crate::prompt::{self, Echo};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -51,7 +52,8 @@ impl Authenticator {
             }
         }
         let files = settings.clone();
-        let looked = blocking(move || Some(identity::candidates(&files, &held)));
+        let quick = identity::is_quick(settings);
+        let looked = plain_files::done(quick, move || identity::candidates(&files, &held));
         let candidates = if wants_keys { looked.await.unwrap_or_default() } else { Vec::new() };
         for candidate in &candidates {
             log::debug1(format_args!("Will attempt key: {}", candidate.describe()));

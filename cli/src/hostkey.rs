@@ -13,10 +13,12 @@ use crate::exit::Result;
 use crate::known_hosts::{self, Entry, Finding, KnownHosts};
 use crate::limits::CONFIRM_ROUNDS_MAX;
 use crate::log;
+use crate::plain_files::all_plain;
 use crate::prompt::{self, Echo};
 use command::{Asked, Reason};
+use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tssh_transport::key::krl::Issued;
 use tssh_transport::key::{Certificate, PublicKey, RevokedKeys, fingerprint};
@@ -79,6 +81,28 @@ impl HostKeyCheck {
             ordering.add_text(&text, &Reason::Order.source());
         }
         Ok(Self { settings, files, ordering, address })
+    }
+
+    /// Whether [`HostKeyCheck::new`] only has to read ordinary files.
+    #[must_use]
+    pub fn is_quick(settings: &Settings) -> bool {
+        let files = settings.user_known_hosts.iter().chain(&settings.global_known_hosts);
+        settings.known_hosts_command.is_none() && all_plain(files.map(PathBuf::as_path))
+    }
+
+    /// Whether [`HostKeyCheck::check`] would only look at what has been read, and take this key:
+    /// nobody need be asked, and nothing be read, run or written.
+    #[must_use]
+    pub fn is_known(&self, key: &PublicKey, certificate: Option<&Certificate>) -> bool {
+        let settings = &self.settings;
+        let asks_others =
+            settings.known_hosts_command.is_some() || settings.revoked_host_keys.is_some();
+        let blob = key.blob();
+        let knows = |name: &str| matches!(self.files.find(name, &blob), Finding::Known(_));
+        certificate.is_none()
+            && !asks_others
+            && knows(&settings.key_name())
+            && self.address_to_check().is_none_or(|ip| knows(&ip))
     }
 
     /// The host key algorithms to offer, known types first.
@@ -167,18 +191,24 @@ impl HostKeyCheck {
     }
 
     /// The files, and what `KnownHostsCommand` says about this key.
-    fn with_command(&self, reason: Reason, name: &str, shown: &Shown<'_>) -> Result<KnownHosts> {
+    fn with_command(
+        &self,
+        reason: Reason,
+        name: &str,
+        shown: &Shown<'_>,
+    ) -> Result<Cow<'_, KnownHosts>> {
+        let Some(template) = &self.settings.known_hosts_command else {
+            return Ok(Cow::Borrowed(&self.files));
+        };
+        let asked = Asked {
+            key_type: shown.key.key_type(),
+            blob: &shown.blob,
+            fingerprint: &shown.fingerprint,
+        };
+        let text = command::run(&self.settings, template, reason, name, Some(asked))?;
         let mut files = self.files.clone();
-        if let Some(template) = &self.settings.known_hosts_command {
-            let asked = Asked {
-                key_type: shown.key.key_type(),
-                blob: &shown.blob,
-                fingerprint: &shown.fingerprint,
-            };
-            let text = command::run(&self.settings, template, reason, name, Some(asked))?;
-            files.add_text(&text, &reason.source());
-        }
-        Ok(files)
+        files.add_text(&text, &reason.source());
+        Ok(Cow::Owned(files))
     }
 
     fn is_local(&self) -> bool {

@@ -50,6 +50,7 @@ pub mod log;
 pub mod manual;
 pub mod mux;
 pub mod open_files;
+mod plain_files;
 pub mod plan;
 mod private_folder;
 pub mod prompt;

@@ -5,6 +5,7 @@ use crate::agent::{Agent, Constraints};
 use crate::config::options::AddKeysToAgent;
 use crate::identity::{Candidate, Holder, KeyFile};
 use crate::log;
+use crate::plain_files;
 use crate::prompt::{self, Echo};
 use std::path::Path;
 use tssh_transport::key::{KeyFileFault, PrivateKey, PublicKey, signature_name};
@@ -128,7 +129,8 @@ impl Authenticator {
                 let file = candidate.file.clone()?;
                 let path = file.path.clone();
                 let open = move || file.unlock(None).map_err(|fault| load_failed(&file, fault));
-                let key = blocking(move || open().ok()).await?;
+                let quick = plain_files::all_plain([path.as_path()]);
+                let key = plain_files::done(quick, open).await?.ok()?;
                 self.give_to_agent(&key, &path).await;
                 key.sign(inner, data).ok()
             }

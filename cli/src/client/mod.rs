@@ -28,7 +28,7 @@ use crate::mux::client::Attached;
 use crate::proxy::Route;
 use crate::signals::{self, Endings};
 use crate::trace::{self, Recorder, Recording};
-use crate::{cpu, log, mux, stdio, terminal};
+use crate::{cpu, log, mux, plain_files, stdio, terminal};
 use app::Client;
 use rustix::process::Signal;
 use session::Plan;
@@ -368,7 +368,8 @@ async fn log_in(
         transcript::Settings { host_bound: settings.host_bound, packet_max: recorder.cap() }
     });
     // Its files may be pipes that nobody writes to: a signal must end the wait for them.
-    let prepared = tokio::task::spawn_blocking(move || {
+    let quick = HostKeyCheck::is_quick(&settings);
+    let prepared = plain_files::done(quick, move || {
         let check = HostKeyCheck::new(Arc::clone(&known), learnt_at)?;
         let stack = match proxied {
             true => (shared_stack(&known)?, None),
@@ -376,8 +377,8 @@ async fn log_in(
         };
         Ok((stack, check))
     });
-    let ((mut stack, header), check) =
-        prepared.await.map_err(|error| Fatal::new(format!("known hosts: {error}")))??;
+    let failed = || Fatal::new("known hosts: reading them failed");
+    let ((mut stack, header), check) = prepared.await.ok_or_else(failed)??;
     let traced = match recorder {
         Some(recorder) => {
             let peer = format!("{}@{}:{}", settings.user, settings.host_name, settings.port);

@@ -9,6 +9,7 @@ use crate::config::Settings;
 use crate::config::options::{SessionType, UpdateHostKeys};
 use crate::hostkey::update::{Plan, Update};
 use crate::hostkey::{HostKeyCheck, Verdict};
+use crate::plain_files;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tssh_connection::{Answer, GlobalRequest};
@@ -79,21 +80,20 @@ async fn work(
                     *question;
                 shared.set_binding(SessionBinding { host_key: blob, session_id, signature });
                 let check = Arc::clone(&check);
-                let verdict =
-                    tokio::task::spawn_blocking(move || check.check(&key, certificate.as_deref()))
-                        .await;
-                match verdict {
-                    Ok(Verdict::Accepted) => {
+                let quick = check.is_known(&key, certificate.as_deref());
+                let check = move || check.check(&key, certificate.as_deref());
+                match plain_files::done(quick, check).await {
+                    Some(Verdict::Accepted) => {
                         shared.trust_server();
                         Some(Answer::HostKey(true))
                     }
-                    Ok(Verdict::Learnt) => Some(Answer::HostKey(true)),
-                    Ok(Verdict::AcceptedUnsafely) => {
+                    Some(Verdict::Learnt) => Some(Answer::HostKey(true)),
+                    Some(Verdict::AcceptedUnsafely) => {
                         distrusted = true;
                         shared.distrust_server();
                         Some(Answer::HostKey(true))
                     }
-                    Ok(Verdict::Refused) | Err(_) => Some(Answer::HostKey(false)),
+                    Some(Verdict::Refused) | None => Some(Answer::HostKey(false)),
                 }
             }
             Kind::Auth(question) => {

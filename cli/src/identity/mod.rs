@@ -7,6 +7,8 @@ pub use file::{KeyFile, Locked, certificate_of};
 use crate::agent::AgentKey;
 use crate::config::settings::Settings;
 use crate::log;
+use crate::plain_files::all_plain;
+use std::path::{Path, PathBuf};
 use tssh_transport::key::{Certificate, CertificateKind, PublicKey, fingerprint};
 use tssh_transport::text::printable;
 
@@ -80,6 +82,22 @@ pub fn candidates(settings: &Settings, agent: &[AgentKey]) -> Vec<Candidate> {
         .collect();
     let only = settings.identities_only;
     order(files, &named, agent, only, settings.required_rsa_size)
+}
+
+/// Whether [`candidates`] only has to read ordinary files.
+#[must_use]
+pub fn is_quick(settings: &Settings) -> bool {
+    let beside = |path: &Path, end: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        PathBuf::from(name)
+    };
+    let quick = |path: &Path| {
+        let (public, certificate) = (beside(path, ".pub"), beside(path, "-cert.pub"));
+        all_plain([path, &public, &certificate])
+    };
+    settings.identities.iter().all(|identity| quick(&identity.path))
+        && all_plain(settings.certificate_files.iter().map(PathBuf::as_path))
 }
 
 fn order(
