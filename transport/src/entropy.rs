@@ -30,6 +30,8 @@ pub enum Purpose {
 const PURPOSES: usize = 4;
 /// Padding is drawn this many bytes at a time.
 const PADDING_POOL_BYTES: usize = 4096;
+/// What [`Pooled`] draws at a time: so much that the cost of a Generate itself no longer shows.
+const POOL_BYTES: usize = 1024;
 
 /// The generator of one connection.
 pub struct Entropy {
@@ -122,8 +124,12 @@ impl Stream {
 
     /// HMAC_DRBG_Generate without additional input.
     pub fn fill(&mut self, out: &mut [u8]) {
+        // A key of any length is accepted; this one always has 32 bytes.
+        let Ok(keyed) = Hmac::<Sha256>::new_from_slice(&self.key) else { return };
         for chunk in out.chunks_mut(32) {
-            self.value = self.mac(&[&self.value]);
+            let mut mac = keyed.clone();
+            mac.update(&self.value);
+            self.value = mac.finalize().into_bytes().into();
             for (to, from) in chunk.iter_mut().zip(&self.value) {
                 *to = *from;
             }
@@ -155,6 +161,59 @@ impl TryRng for Stream {
 
 impl TryCryptoRng for Stream {}
 
+/// A generator that asks its stream for much at a time: what comes in thousands of small numbers,
+/// such as a key of NTRU Prime, would take a whole Generate for each of them.
+pub struct Pooled<'s> {
+    stream: &'s mut Stream,
+    pool: Zeroizing<[u8; POOL_BYTES]>,
+    left: usize,
+}
+
+impl<'s> Pooled<'s> {
+    /// Nothing is drawn yet. What is left at the end is thrown away.
+    pub fn new(stream: &'s mut Stream) -> Self {
+        Self { stream, pool: Zeroizing::new([0; POOL_BYTES]), left: 0 }
+    }
+
+    fn take(&mut self, out: &mut [u8]) {
+        for out in out.chunks_mut(POOL_BYTES) {
+            if self.left < out.len() {
+                self.stream.fill(&mut *self.pool);
+                self.left = POOL_BYTES;
+            }
+            let start = self.left.saturating_sub(out.len());
+            let drawn = self.pool.iter().skip(start);
+            for (to, from) in out.iter_mut().zip(drawn) {
+                *to = *from;
+            }
+            self.left = start;
+        }
+    }
+}
+
+impl TryRng for Pooled<'_> {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        let mut out = [0; 4];
+        self.take(&mut out);
+        Ok(u32::from_le_bytes(out))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let mut out = [0; 8];
+        self.take(&mut out);
+        Ok(u64::from_le_bytes(out))
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
+        self.take(out);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Pooled<'_> {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,5 +230,27 @@ mod tests {
         assert_eq!(x, y);
         a.fill(Purpose::Cookie, &mut y);
         assert_ne!(x, y);
+    }
+
+    #[test]
+    fn a_pool_gives_no_byte_twice_and_what_the_stream_gives() {
+        let mut stream = Stream::new(&[b"seed"]);
+        let mut expected = [[0; POOL_BYTES]; 3];
+        for pool in &mut expected {
+            stream.fill(pool);
+        }
+        let mut again = Stream::new(&[b"seed"]);
+        let mut pooled = Pooled::new(&mut again);
+        // From the end of each pool; what is too short for a request is thrown away.
+        let mut first = [0; POOL_BYTES - 1];
+        pooled.take(&mut first);
+        assert_eq!(first, expected[0][1..]);
+        let numbers = [pooled.try_next_u32(), pooled.try_next_u32()].map(Result::unwrap);
+        let end = POOL_BYTES - 8;
+        let [low, high] = [&expected[1][end + 4..], &expected[1][end..end + 4]];
+        assert_eq!(numbers.map(u32::to_le_bytes).concat(), [low, high].concat());
+        let mut more = [0; POOL_BYTES + 1];
+        pooled.take(&mut more);
+        assert_eq!(more[..POOL_BYTES], expected[2]);
     }
 }

@@ -6,10 +6,9 @@ use super::hybrid;
 use super::method::{
     ClientShare, Exchange, HashAlgorithm, Method, Response, ShareFault, SharedSecret,
 };
-use crate::entropy::Stream;
+use crate::entropy::{Pooled, Stream};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use rand_core::CryptoRng;
 use sntrup761::{
     CIPHERTEXT_SIZE, Ciphertext, DecapsulationKey, EncapsulationKey, PUBLIC_KEY_SIZE, generate_key,
 };
@@ -44,8 +43,8 @@ struct Share {
 }
 
 impl Share {
-    fn new(rng: &mut impl CryptoRng) -> Self {
-        let (key, decapsulation_key) = generate_key(&mut *rng);
+    fn new(rng: &mut Stream) -> Self {
+        let (key, decapsulation_key) = generate_key(Pooled::new(rng));
         let x25519 = X25519Share::new(rng);
         let public = [key.as_ref(), x25519.public()].concat();
         Self { decapsulation_key, x25519, public }
@@ -75,7 +74,7 @@ fn start(rng: &mut Stream) -> Box<dyn ClientShare> {
 fn respond(rng: &mut Stream, client_public: &[u8]) -> Response {
     let (key, classic) = hybrid::split(client_public, PUBLIC_KEY_SIZE, BAD_CLIENT_LENGTH)?;
     let key = EncapsulationKey::try_from(key).map_err(|_| BAD_CLIENT_LENGTH)?;
-    let (ciphertext, pq) = key.encapsulate(&mut *rng);
+    let (ciphertext, pq) = key.encapsulate(Pooled::new(rng));
     let x25519 = X25519Share::new(rng);
     // S_REPLY: ciphertext, then X25519 value.
     let public = [ciphertext.as_ref(), x25519.public()].concat();
