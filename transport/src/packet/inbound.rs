@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::limits;
 use crate::trace::{Hook, Tap};
 use alloc::boxed::Box;
+use alloc::vec;
 use alloc::vec::Vec;
 
 /// Where a decrypted payload lies. It is valid until the next call of [`Inbound::space`] and,
@@ -93,13 +94,22 @@ impl Inbound {
             self.start = 0;
             let needed = self.end.saturating_add(want);
             if self.buf.len() < needed {
-                // Exactly what is lent, or a vector would grow to twice as much behind our back.
-                let len = needed.checked_next_power_of_two().unwrap_or(needed);
-                self.buf.reserve_exact(len.saturating_sub(self.buf.len()));
-                self.buf.resize(len, 0);
+                self.grow(needed.checked_next_power_of_two().unwrap_or(needed));
             }
         }
         self.buf.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// Moves what was received to a buffer of `len` bytes. Packets are decrypted where they were
+    /// received, passwords among them: the old buffer is not given back as it is.
+    fn grow(&mut self, len: usize) {
+        let mut larger = vec![0; len];
+        if let (Some(to), Some(from)) = (larger.get_mut(..self.end), self.buf.get(..self.end)) {
+            to.copy_from_slice(from);
+        }
+        self.buf.fill(0);
+        core::hint::black_box(&self.buf);
+        self.buf = larger;
     }
 
     /// Marks `n` bytes of the lent space as received.
