@@ -86,6 +86,9 @@ pub(crate) struct Connection {
     pub(crate) schedule: Schedule,
     /// How much may be on its way on a channel.
     pub(crate) flight: Flight<ChannelKey>,
+    /// The channel that sent last, and when another one than before it did.
+    pub(crate) last_sender: Option<ChannelKey>,
+    pub(crate) shared: Option<Timestamp>,
     /// When the channels that wait at that limit are looked at; none where none does.
     pub(crate) look_at_held: Option<Timestamp>,
     pub(crate) global: Requests<GlobalReply>,
@@ -135,6 +138,8 @@ impl Connection {
             budget: Budget::new(config.channel_memory, config.channel_window),
             schedule: Schedule::default(),
             flight: Flight::new(),
+            last_sender: None,
+            shared: None,
             look_at_held: None,
             global: Requests::new(),
             dirty: VecDeque::new(),
@@ -201,9 +206,8 @@ impl Connection {
     fn window_adjust(&mut self, payload: &[u8]) -> Result<()> {
         let adjust: ChannelWindowAdjust<'_> = decode(payload)?;
         let (key, channel) = self.named(adjust.recipient_channel)?;
-        let out = channel.send.out();
         channel.send.adjust(adjust.bytes_to_add)?;
-        self.given_back(key, out, adjust.bytes_to_add);
+        self.given_back(key, adjust.bytes_to_add);
         self.trace_window(key, Sender::We, "credited", adjust.bytes_to_add);
         self.touched(key);
         self.schedule_if_ready(key);
@@ -282,11 +286,13 @@ impl Connection {
 
     /// Gives a channel a place in the queue if it could use a turn and has none.
     pub(crate) fn schedule_if_ready(&mut self, key: ChannelKey) {
-        let limit = self.flight.limit();
+        let limit = self.flight_limit();
         let Some(channel) = self.table.get_mut(key) else { return };
         if channel.wants_turn(limit) && !channel.scheduled {
             channel.scheduled = true;
             self.schedule.push(key, channel.session);
+        } else {
+            self.hold_if_limited(key);
         }
     }
 

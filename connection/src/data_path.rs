@@ -139,12 +139,13 @@ impl Connection {
         if !sender.takes_data() {
             return None;
         }
-        let limit = self.flight.limit();
+        let limit = self.flight_limit();
         loop {
             let key = self.schedule.pop()?;
             let Some(channel) = self.table.get_mut(key) else { continue };
             channel.scheduled = false;
             let Some(stream) = channel.ready_stream().filter(|_| channel.wants_turn(limit)) else {
+                self.hold_if_limited(key);
                 continue;
             };
             let max = usize::try_from(channel.next_packet(limit)).unwrap_or(usize::MAX);
@@ -165,10 +166,11 @@ impl Connection {
         sender: &mut impl Sender,
         fill: impl FnOnce(&mut [u8]) -> usize,
     ) -> Result<usize> {
+        let limit = self.flight_limit();
         let Some(channel) = self.table.get_mut(key) else { return Ok(0) };
         // "No data may be sent to a channel until a message is received to indicate that window
         // space is available." RFC 4254 section 5
-        let max = channel.next_packet(self.flight.limit());
+        let max = channel.next_packet(limit);
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         let header = header_len(stream);
         if !channel.may_send() || max == 0 || !sender.takes_data() {

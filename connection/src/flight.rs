@@ -13,15 +13,18 @@
 //! Less   --rate fell by an eighth----> Steady   (takes it back, waits twice as long)
 //! More   --rate grew by an eighth----> More     (twice as much again)
 //! More   --rate did not--------------> Steady   (takes it back)
+//! any    --pause, or ran dry---------> Steady   (takes it back)
 //! ```
 //!
 //! What is on its way is what was sent and not given back by SSH_MSG_CHANNEL_WINDOW_ADJUST. A peer
-//! may give back only large parts: the limit stays above twice what it gives back at a time, and a
-//! channel that waits at the limit for [`limits::FLIGHT_WAIT`] without hearing anything is let go
-//! up to its window; if that soon brings an answer, the limit stays above what it took.
+//! may give back only large parts, or make a window smaller by never giving back a part of it: the
+//! limit stays above twice what comes back at a time, and a channel that waits at it for
+//! [`limits::FLIGHT_WAIT`](crate::limits::FLIGHT_WAIT) is let go (`held.rs`). Only where several
+//! channels send there is anybody who waits for another: one alone has no limit but its window.
 
 use crate::limits::{
-    FLIGHT_BYTES_LEAST, FLIGHT_PATIENCE, FLIGHT_PATIENCE_MAX, FLIGHT_PERIOD, WINDOW_BYTES_MAX,
+    FLIGHT_BYTES_LEAST as LEAST, FLIGHT_PATIENCE, FLIGHT_PATIENCE_MAX, FLIGHT_PERIOD,
+    WINDOW_BYTES_MAX,
 };
 use core::time::Duration;
 use tssh_transport::Timestamp;
@@ -46,11 +49,10 @@ struct Mark<K> {
 #[derive(Debug)]
 pub(crate) struct Flight<K> {
     limit: u32,
-    /// The limit never falls below this.
-    least: u32,
     trial: Trial,
-    /// Where the current period began, and what has happened in it.
+    /// Where the current period began, when data or credit last moved, and what came in it.
     begun: Timestamp,
+    moved: Timestamp,
     given: u64,
     /// Most bytes on their way on a channel, and least after some were given back.
     peak: u32,
@@ -75,9 +77,9 @@ impl<K: Copy + Eq> Flight<K> {
     pub(crate) const fn new() -> Self {
         Self {
             limit: u32::MAX,
-            least: FLIGHT_BYTES_LEAST,
             trial: Trial::Steady,
             begun: Timestamp::from_micros(0),
+            moved: Timestamp::from_micros(0),
             given: 0,
             peak: 0,
             low: u32::MAX,
@@ -106,17 +108,23 @@ impl<K: Copy + Eq> Flight<K> {
 
     /// A channel sent data and now has `out` bytes on their way; `full`: it may send no more.
     pub(crate) fn sent(&mut self, channel: K, out: u32, full: bool, now: Timestamp) {
+        // The time in which nothing moved says nothing about the rate.
+        if now.since(self.moved) > self.period() {
+            self.rest(now);
+        }
+        self.moved = now;
         self.peak = self.peak.max(out);
         self.full |= full;
         let stale = |mark: &Mark<K>| now.since(mark.sent) > FLIGHT_PATIENCE_MAX;
         // Little is given back late or never.
-        if out >= FLIGHT_BYTES_LEAST >> 2 && self.mark.as_ref().is_none_or(stale) {
+        if out >= LEAST >> 2 && self.mark.as_ref().is_none_or(stale) {
             self.mark = Some(Mark { channel, left: out, sent: now });
         }
     }
 
     /// The peer gave back `n` bytes of a channel, which leaves `out` on their way.
     pub(crate) fn given_back(&mut self, channel: K, n: u32, out: u32, now: Timestamp) {
+        self.moved = now;
         self.low = self.low.min(out);
         self.given = self.given.saturating_add(u64::from(n));
         self.grain = self.grain.min(n);
@@ -131,16 +139,31 @@ impl<K: Copy + Eq> Flight<K> {
         }
         let Some(delay) = self.delay else { return };
         let elapsed = now.since(self.begun);
-        if elapsed >= FLIGHT_PERIOD.max(delay.saturating_mul(4)) {
+        if elapsed >= self.period() {
             self.period_is_over(elapsed, delay, now);
         }
     }
 
-    /// A channel was let go past the limit, and with `out` bytes on their way the peer gave some
-    /// back: it had waited for more.
-    pub(crate) fn took(&mut self, out: u32) {
-        self.least = self.least.max(out);
-        self.limit = self.limit.max(out);
+    /// The limit is not what counts now: what is being tried is taken back, and a new period
+    /// begins.
+    pub(crate) fn rest(&mut self, now: Timestamp) {
+        if let Trial::Less { limit, .. } | Trial::More { limit, .. } = self.trial {
+            self.set(limit, Trial::Steady);
+        }
+        self.restart(now);
+    }
+
+    fn period(&self) -> Duration {
+        FLIGHT_PERIOD.max(self.delay.unwrap_or_default().saturating_mul(4))
+    }
+
+    fn restart(&mut self, now: Timestamp) {
+        self.begun = now;
+        self.given = 0;
+        self.peak = 0;
+        self.low = u32::MAX;
+        self.grain = u32::MAX;
+        self.full = false;
     }
 
     fn period_is_over(&mut self, elapsed: Duration, delay: Duration, now: Timestamp) {
@@ -152,14 +175,9 @@ impl<K: Copy + Eq> Flight<K> {
             self.judge(rate, delay, now);
         } else {
             // The channel ran dry: whoever has little to send is slow for reasons of his own.
-            self.trial = Trial::Steady;
+            self.rest(now);
         }
-        self.begun = now;
-        self.given = 0;
-        self.peak = 0;
-        self.grain = u32::MAX;
-        self.low = u32::MAX;
-        self.full = false;
+        self.restart(now);
     }
 
     fn judge(&mut self, rate: u64, delay: Duration, now: Timestamp) {
@@ -193,7 +211,7 @@ impl<K: Copy + Eq> Flight<K> {
         // The rate that is expected fades, so that one good moment is not held against all others.
         self.rate = rate.max(self.rate.saturating_sub(self.rate >> 6));
         let queued = self.delay_least.is_some_and(|least| delay > least.saturating_mul(2));
-        let least = self.least.max(self.grain.saturating_mul(2));
+        let least = LEAST.max(self.grain.saturating_mul(2));
         let less = (self.peak.min(self.limit) >> 1).max(least);
         if rate < self.rate.saturating_sub(self.rate >> 2) && self.limit < WINDOW_BYTES_MAX {
             self.more(rate);

@@ -17,7 +17,7 @@ pub const SEND_BYTES_MAX: u32 = 32 * 1024;
 pub const WINDOW_FIRST_BYTES: u32 = 2 * 1024 * 1024;
 /// The limit of what is on its way on a channel never falls below this: twice what OpenSSH reads
 /// at a time, and it gives nothing back before it has handled what it read. With half of this
-/// it comes to less than seven tenths of the speed.
+/// it would wait for us while we wait for it.
 pub const FLIGHT_BYTES_LEAST: u32 = 512 * 1024;
 /// Time over which a limit is judged, at least: some turns of a scheduler.
 pub const FLIGHT_PERIOD: Duration = Duration::from_millis(20);
@@ -25,9 +25,17 @@ pub const FLIGHT_PERIOD: Duration = Duration::from_millis(20);
 pub const FLIGHT_PATIENCE: Duration = Duration::from_millis(200);
 /// The longest such time, and the longest for which one delay is measured.
 pub const FLIGHT_PATIENCE_MAX: Duration = Duration::from_secs(5);
+/// Time for which the limit counts after another channel than before has sent: a ping a second
+/// finds it in force.
+pub const FLIGHT_SHARED: Duration = Duration::from_secs(2);
 /// Time after which a channel that hears nothing at its limit is let go: a peer that gives back
 /// only larger parts may be waiting for more. Longer than most round trips.
 pub const FLIGHT_WAIT: Duration = Duration::from_millis(250);
+/// Time for which it then has no limit but its window: the waits are a fortieth of it, should the
+/// peer always be waiting for more.
+pub const FLIGHT_LEAVE: Duration = Duration::from_secs(10);
+/// Channels at the limit are looked at together, no more often than this: all have to be.
+pub const FLIGHT_LOOK: Duration = Duration::from_millis(10);
 /// Largest receive window that growth reaches: 1 Gbit/s over 130 ms.
 pub const WINDOW_BYTES_MAX: u32 = 16 * 1024 * 1024;
 /// Smallest receive window: what every channel gets, however many there are.

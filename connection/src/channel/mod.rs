@@ -43,9 +43,8 @@ pub(crate) enum Held {
     No,
     /// It does, since then.
     Since(Timestamp),
-    /// It did for too long; from then on it may use its whole window until the peer gives some
-    /// back.
-    LetGo(Timestamp),
+    /// It did for too long, and may use its whole window until then.
+    Until(Timestamp),
 }
 
 /// One channel. Its numbers of idle bytes are what thousands of idle channels cost.
@@ -183,8 +182,13 @@ impl Channel {
 
     /// Bytes that the next packet may carry while at most `limit` may be on their way.
     pub(crate) fn next_packet(&self, limit: u32) -> u32 {
-        let open = self.send.out() < limit || matches!(self.held, Held::LetGo(_));
+        let open = self.send.out() < limit || matches!(self.held, Held::Until(_));
         if open { self.send.next_packet() } else { 0 }
+    }
+
+    /// Whether nothing but the limit keeps the channel from a turn.
+    pub(crate) fn is_limited(&self, limit: u32) -> bool {
+        !self.wants_turn(limit) && self.wants_turn(u32::MAX)
     }
 
     /// Whether the channel could use a turn while at most `limit` bytes may be on their way.

@@ -39,8 +39,9 @@ impl SendWindow {
         self.available.min(self.packet).min(limits::SEND_BYTES_MAX)
     }
 
-    /// Bytes that were sent and not given back. A peer that gives more than that makes its window
-    /// larger, and this is too small by as much until it has been sent.
+    /// Bytes that were sent and not given back. A guess where the peer changes the size of its
+    /// window: what it gives beyond what came makes this too small, what it never gives back too
+    /// large.
     pub(crate) const fn out(&self) -> u32 {
         self.out
     }

@@ -48,6 +48,21 @@ fn spending_more_than_there_is_is_an_internal_contradiction() {
 }
 
 #[test]
+fn what_is_on_its_way_was_sent_and_not_given_back() {
+    let mut w = SendWindow::new(100, 100);
+    let mut after = |spend: bool, n| {
+        if spend {
+            w.spend(n).unwrap()
+        } else {
+            w.adjust(n).unwrap()
+        }
+        w.out()
+    };
+    assert_eq!([after(true, 60), after(true, 7), after(false, 20)], [60, 67, 47]);
+    assert_eq!(after(false, 50), 0, "the window has become larger");
+}
+
+#[test]
 fn credit_is_announced_in_lumps() {
     // 2 MiB: an eighth is 256 KiB, more than three packets.
     let mut w = RecvWindow::new(2 * MIB);

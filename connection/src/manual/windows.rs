@@ -20,7 +20,8 @@
 //! leaves the queue until SSH_MSG_CHANNEL_WINDOW_ADJUST brings more. It may leave earlier: a peer
 //! that is slower than we are lets the whole window wait in buffers, and a byte of any other
 //! channel stands behind it. So the layer tries how little on its way is enough to bring as much
-//! through (`flight.rs`), and holds a channel that has that much on its way.
+//! through (`flight.rs`), and while several channels send it holds one that has that much on its
+//! way, though never for ever (`held.rs`).
 //!
 //! # In
 //!
@@ -44,5 +45,8 @@
 //! On a long path the window is what limits: the peer sends all of it and waits for a round trip.
 //! The layer knows the round trip as the shortest time in which anything of ours was ever
 //! answered. Where more than half a window was consumed within that time and nothing waits in the
-//! ring, the window doubles, as far as the budget has bytes left. With `ChannelWindow SIZE` it has
-//! that size from the start instead, and `ChannelMemory` is what the budget has in all.
+//! ring, the window doubles, as far as the budget has bytes left. From 2 MiB, which is what OpenSSH
+//! gives, it takes four fifths, and the window grows by a quarter: OpenSSH's sender fills what a
+//! window has beyond the need with data that it then moves about in its memory.
+//! With `ChannelWindow SIZE` it has that size from the start instead, and `ChannelMemory` is what
+//! the budget has in all.
