@@ -9,10 +9,11 @@
 //! ```text
 //! Steady --busy, delay high, waited--> Less     (half of what was on its way)
 //! Steady --rate fell by a quarter----> More     (twice)
+//! Steady --at the limit, delay low, waited--> More
 //! Less   --rate kept-----------------> Steady   (keeps it, tries again at once)
 //! Less   --rate fell by an eighth----> Steady   (takes it back, waits twice as long)
 //! More   --rate grew by an eighth----> More     (twice as much again)
-//! More   --rate did not--------------> Steady   (takes it back)
+//! More   --rate did not--------------> Steady   (takes it back, waits twice as long)
 //! any    --pause, or ran dry---------> Steady   (takes it back)
 //! ```
 //!
@@ -189,19 +190,18 @@ impl<K: Copy + Eq> Flight<K> {
                 self.consider(rate, delay, now);
             }
             Trial::Less { rate: before, limit } => {
-                self.set(limit, Trial::Steady);
+                self.take_back(limit, now);
                 self.rate = before;
                 // With that little on its way nothing can have waited: the way is that long.
                 self.delay_least = Some(delay);
-                self.next_trial = now.after(self.patience);
-                self.patience = self.patience.saturating_mul(2).min(FLIGHT_PATIENCE_MAX);
             }
             Trial::More { rate: before, .. } if rate > before.saturating_add(before >> 3) => {
+                self.patience = FLIGHT_PATIENCE;
                 self.rate = rate;
                 self.more(rate);
             }
             Trial::More { limit, .. } => {
-                self.set(limit, Trial::Steady);
+                self.take_back(limit, now);
                 self.rate = rate;
             }
         }
@@ -213,7 +213,10 @@ impl<K: Copy + Eq> Flight<K> {
         let queued = self.delay_least.is_some_and(|least| delay > least.saturating_mul(2));
         let least = LEAST.max(self.grain.saturating_mul(2));
         let less = (self.peak.min(self.limit) >> 1).max(least);
-        if rate < self.rate.saturating_sub(self.rate >> 2) && self.limit < WINDOW_BYTES_MAX {
+        let fell = rate < self.rate.saturating_sub(self.rate >> 2);
+        // Nothing waits at the peer, and yet nothing more may be sent: it may have become faster.
+        let held = !queued && self.peak >= self.limit && now >= self.next_trial;
+        if (fell || held) && self.limit < WINDOW_BYTES_MAX {
             self.more(rate);
         } else if queued && less < self.peak.min(self.limit) && now >= self.next_trial {
             // Not against this period's: many small losses in a row would be a large one.
@@ -230,6 +233,12 @@ impl<K: Copy + Eq> Flight<K> {
         } else {
             self.set(twice, Trial::More { rate, limit });
         }
+    }
+
+    fn take_back(&mut self, limit: u32, now: Timestamp) {
+        self.set(limit, Trial::Steady);
+        self.next_trial = now.after(self.patience);
+        self.patience = self.patience.saturating_mul(2).min(FLIGHT_PATIENCE_MAX);
     }
 
     fn set(&mut self, limit: u32, trial: Trial) {

@@ -137,6 +137,20 @@ fn a_peer_that_becomes_faster_is_kept_busy() {
     assert!(through >= 850, "{through}");
 }
 
+/// What a slow reader had the limit come to is not what a quick one gets, on a long path either.
+#[test]
+fn a_reader_that_becomes_faster_far_away_is_kept_busy() {
+    for (rtt, slow) in [(100_000, 1), (100_000, 2), (100_000, 4), (30_000, 3), (200_000, 1)] {
+        let mut path = Path::new(openssh(rtt, slow));
+        path.run(30_000);
+        path.peer.rate = 1000;
+        path.run(10_000);
+        let most = u32::try_from(2_000_000 / rtt).unwrap();
+        let (through, _) = path.run(5000);
+        assert!(through >= most - most / 5 - 1, "{rtt} {slow}: {through} of {most}");
+    }
+}
+
 #[test]
 fn large_parts_given_back_keep_the_limit_above_twice_of_them() {
     for grain in [512 * KIB, MIB, 2 * MIB] {
@@ -211,6 +225,23 @@ fn each_verdict_of_each_trial() {
         assert_eq!((flight.trial, flight.limit), (then, limit * KIB), "{trial:?} {rate}");
         assert_eq!(flight.settling, limit != 2000, "{trial:?} {rate}");
     }
+}
+
+#[test]
+fn more_is_tried_at_the_limit_where_nothing_waits() {
+    let tried = |peak: u32, delay: u64, next: u64| {
+        let mut flight = Flight::<u8>::with_limit(MIB);
+        flight.rate = 1000;
+        flight.peak = peak;
+        flight.delay_least = Some(Duration::from_millis(1));
+        flight.next_trial = Timestamp::from_micros(next);
+        flight.judge(1000, Duration::from_millis(delay), Timestamp::from_micros(9));
+        flight.limit
+    };
+    assert_eq!(tried(MIB, 2, 9), 2 * MIB);
+    assert_eq!(tried(MIB - 1, 2, 9), MIB, "it was not held");
+    assert_eq!(tried(MIB, 2, 10), MIB, "it was tried just now");
+    assert_eq!(tried(MIB, 3, 10), MIB, "something waits");
 }
 
 #[test]
