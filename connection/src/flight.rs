@@ -102,6 +102,12 @@ impl<K: Copy + Eq> Flight<K> {
         Self { limit, ..Self::new() }
     }
 
+    /// Whether a channel was kept from sending in this period, and where the period began.
+    #[cfg(test)]
+    pub(crate) const fn seen(&self) -> (bool, Timestamp) {
+        (self.full, self.begun)
+    }
+
     /// A channel with as many bytes on their way sends no more.
     pub(crate) const fn limit(&self) -> u32 {
         self.limit

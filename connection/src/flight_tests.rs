@@ -244,6 +244,57 @@ fn more_is_tried_at_the_limit_where_nothing_waits() {
     assert_eq!(tried(MIB, 3, 10), MIB, "something waits");
 }
 
+/// What a period has to have seen for its rate to say anything: a channel that was kept from
+/// sending, or one that always had a quarter of its most on its way.
+#[test]
+fn a_period_in_which_the_channel_ran_dry_is_not_judged() {
+    for (full, low, judged) in [(true, 0, true), (false, 25, true), (false, 24, false)] {
+        let mut flight = Flight::<u8>::with_limit(2 * MIB);
+        flight.trial = Trial::Less { rate: 0, limit: 3 * MIB };
+        (flight.full, flight.low, flight.peak) = (full, low, 100);
+        flight.period_is_over(FLIGHT_PERIOD, Duration::ZERO, Timestamp::from_micros(0));
+        assert_eq!(flight.limit, if judged { 2 * MIB } else { 3 * MIB }, "{full} {low}");
+    }
+}
+
+#[test]
+fn a_period_ends_after_four_delays_and_forgets_what_it_saw() {
+    let mut flight = Flight::<u8>::new();
+    let at = Timestamp::from_micros;
+    flight.delay = Some(Duration::from_millis(10));
+    flight.sent(1, 9, true, at(1));
+    flight.sent(1, 9, false, at(1));
+    assert_eq!(flight.seen(), (true, at(0)), "full stays full");
+    flight.given_back(1, 5, 4, at(39_999));
+    assert_eq!((flight.seen(), flight.given), ((true, at(0)), 5));
+    flight.given_back(1, 4, 0, at(40_000));
+    assert_eq!((flight.seen(), flight.given), ((false, at(40_000)), 0));
+}
+
+#[test]
+fn a_mark_that_does_not_come_back_is_replaced() {
+    let mut flight = Flight::new();
+    let micros = u64::try_from(FLIGHT_PATIENCE_MAX.as_micros()).unwrap();
+    flight.sent(1_u8, LEAST, false, Timestamp::from_micros(0));
+    for (now, channel) in [(micros, 1), (micros + 1, 2)] {
+        flight.sent(2, LEAST, false, Timestamp::from_micros(now));
+        assert_eq!(flight.mark.unwrap().channel, channel);
+    }
+}
+
+#[test]
+fn past_the_largest_window_there_is_no_limit() {
+    let after = |limit| {
+        let mut flight = Flight::<u8>::with_limit(limit);
+        flight.rate = 1000;
+        flight.judge(1, Duration::ZERO, Timestamp::from_micros(0));
+        flight.limit
+    };
+    assert_eq!(after(WINDOW_BYTES_MAX / 2), WINDOW_BYTES_MAX);
+    assert_eq!(after(WINDOW_BYTES_MAX / 2 + 1), u32::MAX);
+    assert_eq!(after(WINDOW_BYTES_MAX), WINDOW_BYTES_MAX, "as good as none");
+}
+
 #[test]
 fn a_lost_trial_is_waited_for_twice_as_long_each_time() {
     let mut flight = Flight::<u8>::new();

@@ -83,9 +83,35 @@ fn a_channel_that_hears_nothing_at_the_limit_is_let_go() {
     assert_eq!(send(&mut end, later), 0, "it has waited for less");
     let next = end.now.after(FLIGHT_WAIT);
     assert_eq!(end.c.look_at_held, Some(next));
-    end.c.let_go(next);
+    end.c.let_go(next.after(FLIGHT_LOOK));
     assert_eq!(end.c.look_at_held, None);
     assert_eq!(send(&mut end, later), 2 * MIB - LIMIT);
+}
+
+#[test]
+fn what_keeps_a_channel_from_sending_is_limit_or_window() {
+    let part = |window, bytes: usize| {
+        let (mut end, _) = limited();
+        let key = end.open(direct(), 10, window, 32 * 1024);
+        end.c.want_send(key, Stream::Data);
+        let mut source = [(key, vec![7; bytes].into())].into();
+        end.send_all(&mut source);
+        end.c.flight.seen().0
+    };
+    let limit = LIMIT as usize;
+    assert!(part(2 * MIB, limit) && !part(2 * MIB, limit - 1));
+    assert!(part(1000, 1000) && !part(1000, 999));
+}
+
+#[test]
+fn only_time_in_which_the_limit_counts_is_measured() {
+    let (mut end, key) = limited();
+    for (shared, begun) in [(Some(START), Timestamp::from_micros(0)), (None, START)] {
+        end.c.flight = Flight::with_limit(LIMIT);
+        end.c.shared = shared;
+        give_back(&mut end, key, 1, START);
+        assert_eq!(end.c.flight.seen().1, begun);
+    }
 }
 
 #[test]
