@@ -316,6 +316,7 @@ impl Connection {
     pub(crate) fn free(&mut self, key: ChannelKey) {
         self.trace_channel(key, "freed");
         let Some(channel) = self.table.remove(key) else { return };
+        self.flight.forget(key);
         self.budget.release(channel.recv.target());
         if channel.scheduled {
             self.schedule.remove(key, channel.session);

@@ -2,40 +2,43 @@
 //!
 //! A window says what the peer has room for. What lies in that room, in its socket and in the
 //! buffers between, is what a byte of any other channel stands behind: a wait of all of it over
-//! the rate. More than the wire needs in order to stay full makes nothing faster. How much that is
-//! nobody tells; so less is tried from time to time while the delay is well above the least one
-//! seen, and kept where as much comes through. When less comes through than did, more is tried.
+//! the rate. What keeps a path busy is the product of its rate and of its least delay; half as much
+//! again is allowed, so that a rate that could be higher shows. The rate is what comes back in a
+//! period; it rises at once and falls slowly. The delay is measured by a mark: it is the time from
+//! a message's being sent until the bytes up to it are given back.
+//!
+//! The path may become longer. So from time to time a channel that is held has twice as much on its
+//! way, and where a quarter more comes through, the least delay is the one of that time:
 //!
 //! ```text
-//! Steady --busy, delay high, waited--> Less     (half of what was on its way)
-//! Steady --rate fell by a quarter----> More     (twice)
-//! Steady --at the limit, delay low, waited--> More
-//! Less   --rate kept-----------------> Steady   (keeps it, tries again at once)
-//! Less   --rate fell by an eighth----> Steady   (takes it back, waits twice as long)
-//! More   --rate grew by an eighth----> More     (twice as much again)
-//! More   --rate did not--------------> Steady   (takes it back, waits twice as long)
-//! any    --pause, or ran dry---------> Steady   (takes it back)
+//! Steady --at the limit, time for it--> Settle  (twice the limit)
+//! Settle --period---------------------> Trial   (what came in it was sent before)
+//! Trial  --a quarter more-------------> Steady  (takes the delay, and tries again at once)
+//! Trial  --not------------------------> Steady  (takes the limit back)
+//! any    --pause, sends alone---------> Steady  (takes the limit back)
 //! ```
 //!
 //! What is on its way is what was sent and not given back by SSH_MSG_CHANNEL_WINDOW_ADJUST. A peer
 //! may give back only large parts, or make a window smaller by never giving back a part of it: the
 //! limit stays above twice what comes back at a time, and a channel that waits at it for
-//! [`limits::FLIGHT_WAIT`](crate::limits::FLIGHT_WAIT) is let go (`held.rs`). Only where several
-//! channels send there is anybody who waits for another: one alone has no limit but its window.
+//! [`limits::FLIGHT_WAIT`](crate::limits::FLIGHT_WAIT) is let go (`held.rs`). Where a peer makes a
+//! window larger, more is on its way than is known, and marks come back too early: they make the
+//! least delay no shorter. Only where several channels send there is anybody who waits for another:
+//! one alone has no limit but its window.
 
 use crate::limits::{
-    FLIGHT_BYTES_LEAST as LEAST, FLIGHT_PATIENCE, FLIGHT_PATIENCE_MAX, FLIGHT_PERIOD,
-    WINDOW_BYTES_MAX,
+    FLIGHT_BYTES_LEAST, FLIGHT_DELAY_LEAST, FLIGHT_DELAY_MAX, FLIGHT_PERIOD, FLIGHT_TRIAL,
+    FLIGHT_TRIAL_EVERY, WINDOW_BYTES_MAX,
 };
 use core::time::Duration;
 use tssh_transport::Timestamp;
 
-/// What is being tried, and what it is measured against: bytes a second and the limit before.
+/// Whether more is being tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trial {
+enum State {
     Steady,
-    Less { rate: u64, limit: u32 },
-    More { rate: u64, limit: u32 },
+    Settle,
+    Trial,
 }
 
 /// One message on its way, until the bytes up to it are given back.
@@ -46,11 +49,23 @@ struct Mark<K> {
     sent: Timestamp,
 }
 
+/// What the peer gave back of a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Given {
+    pub(crate) n: u32,
+    /// What that leaves on its way.
+    pub(crate) out: u32,
+    /// All of it had come: the window is no larger than it was.
+    pub(crate) certain: bool,
+}
+
 /// The limit of one connection's channels, and what it is derived from. `K` names a channel.
 #[derive(Debug)]
 pub(crate) struct Flight<K> {
     limit: u32,
-    trial: Trial,
+    state: State,
+    /// When more is tried next.
+    next_trial: Timestamp,
     /// Where the current period began, when data or credit last moved, and what came in it.
     begun: Timestamp,
     moved: Timestamp,
@@ -62,15 +77,13 @@ pub(crate) struct Flight<K> {
     grain: u32,
     /// Some channel could have sent more than limit or window let it.
     full: bool,
-    /// The limit has just changed: what comes in this period was sent before it did.
-    settling: bool,
-    /// The rate that the current limit is held to.
+    /// Bytes a second.
     rate: u64,
     mark: Option<Mark<K>>,
-    delay: Option<Duration>,
-    delay_least: Option<Duration>,
-    next_trial: Timestamp,
-    patience: Duration,
+    delay: Duration,
+    /// The least delay, and the least one of this period.
+    least: Option<Duration>,
+    recent: Option<Duration>,
 }
 
 impl<K: Copy + Eq> Flight<K> {
@@ -78,7 +91,8 @@ impl<K: Copy + Eq> Flight<K> {
     pub(crate) const fn new() -> Self {
         Self {
             limit: u32::MAX,
-            trial: Trial::Steady,
+            state: State::Steady,
+            next_trial: Timestamp::from_micros(0),
             begun: Timestamp::from_micros(0),
             moved: Timestamp::from_micros(0),
             given: 0,
@@ -86,13 +100,11 @@ impl<K: Copy + Eq> Flight<K> {
             low: u32::MAX,
             grain: u32::MAX,
             full: false,
-            settling: false,
             rate: 0,
             mark: None,
-            delay: None,
-            delay_least: None,
-            next_trial: Timestamp::from_micros(0),
-            patience: FLIGHT_PATIENCE,
+            delay: Duration::ZERO,
+            least: None,
+            recent: None,
         }
     }
 
@@ -106,6 +118,12 @@ impl<K: Copy + Eq> Flight<K> {
     #[cfg(test)]
     pub(crate) const fn seen(&self) -> (bool, Timestamp) {
         (self.full, self.begun)
+    }
+
+    /// The least delay.
+    #[cfg(test)]
+    pub(crate) const fn least_delay(&self) -> Option<Duration> {
+        self.least
     }
 
     /// A channel with as many bytes on their way sends no more.
@@ -122,15 +140,16 @@ impl<K: Copy + Eq> Flight<K> {
         self.moved = now;
         self.peak = self.peak.max(out);
         self.full |= full;
-        let stale = |mark: &Mark<K>| now.since(mark.sent) > FLIGHT_PATIENCE_MAX;
+        let stale = |mark: &Mark<K>| now.since(mark.sent) > FLIGHT_DELAY_MAX;
         // Little is given back late or never.
-        if out >= LEAST >> 2 && self.mark.as_ref().is_none_or(stale) {
+        if out >= FLIGHT_BYTES_LEAST && self.mark.as_ref().is_none_or(stale) {
             self.mark = Some(Mark { channel, left: out, sent: now });
         }
     }
 
-    /// The peer gave back `n` bytes of a channel, which leaves `out` on their way.
-    pub(crate) fn given_back(&mut self, channel: K, n: u32, out: u32, now: Timestamp) {
+    /// The peer gave back bytes of a channel.
+    pub(crate) fn given_back(&mut self, channel: K, given: Given, now: Timestamp) {
+        let Given { n, out, certain } = given;
         self.moved = now;
         self.low = self.low.min(out);
         self.given = self.given.saturating_add(u64::from(n));
@@ -139,29 +158,34 @@ impl<K: Copy + Eq> Flight<K> {
             mark.left = mark.left.saturating_sub(n);
             if mark.left == 0 {
                 let delay = now.since(mark.sent);
-                self.delay = Some(delay);
-                self.delay_least = Some(self.delay_least.map_or(delay, |least| least.min(delay)));
                 self.mark = None;
+                self.came_back(delay, certain);
             }
         }
-        let Some(delay) = self.delay else { return };
         let elapsed = now.since(self.begun);
-        if elapsed >= self.period() {
-            self.period_is_over(elapsed, delay, now);
+        if self.least.is_some() && elapsed >= self.period() {
+            self.period_is_over(elapsed, now);
         }
+    }
+
+    /// Nothing that comes back of this channel says anything any more.
+    pub(crate) fn forget(&mut self, channel: K) {
+        self.mark.take_if(|mark| mark.channel == channel);
     }
 
     /// The limit is not what counts now: what is being tried is taken back, and a new period
     /// begins.
     pub(crate) fn rest(&mut self, now: Timestamp) {
-        if let Trial::Less { limit, .. } | Trial::More { limit, .. } = self.trial {
-            self.set(limit, Trial::Steady);
+        if self.state != State::Steady {
+            self.state = State::Steady;
+            self.limit >>= 1;
         }
         self.restart(now);
     }
 
     fn period(&self) -> Duration {
-        FLIGHT_PERIOD.max(self.delay.unwrap_or_default().saturating_mul(4))
+        let least = if self.state == State::Trial { FLIGHT_TRIAL } else { FLIGHT_PERIOD };
+        least.max(self.delay.saturating_mul(4))
     }
 
     fn restart(&mut self, now: Timestamp) {
@@ -171,86 +195,74 @@ impl<K: Copy + Eq> Flight<K> {
         self.low = u32::MAX;
         self.grain = u32::MAX;
         self.full = false;
+        self.recent = None;
     }
 
-    fn period_is_over(&mut self, elapsed: Duration, delay: Duration, now: Timestamp) {
+    /// A mark came back after so long.
+    fn came_back(&mut self, delay: Duration, certain: bool) {
+        self.delay = delay;
+        self.recent = Some(self.recent.map_or(delay, |least| least.min(delay)));
+        if certain {
+            self.least = Some(self.least.map_or(delay, |least| least.min(delay)));
+        }
+    }
+
+    fn period_is_over(&mut self, elapsed: Duration, now: Timestamp) {
         let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
         let rate = self.given.saturating_mul(1_000_000).checked_div(micros).unwrap_or_default();
-        if core::mem::take(&mut self.settling) {
-            // What this period brought was sent under another limit.
-        } else if self.full || self.low >= self.peak >> 2 {
-            self.judge(rate, delay, now);
-        } else {
-            // The channel ran dry: whoever has little to send is slow for reasons of his own.
-            self.rest(now);
+        match self.state {
+            State::Steady => self.consider(rate, now),
+            State::Settle => self.state = State::Trial,
+            State::Trial => self.judge(rate, now),
         }
         self.restart(now);
     }
 
-    fn judge(&mut self, rate: u64, delay: Duration, now: Timestamp) {
-        match self.trial {
-            Trial::Steady => self.consider(rate, delay, now),
-            Trial::Less { rate: before, .. } if rate >= before.saturating_sub(before >> 3) => {
-                self.patience = FLIGHT_PATIENCE;
-                self.trial = Trial::Steady;
-                self.consider(rate, delay, now);
-            }
-            Trial::Less { rate: before, limit } => {
-                self.take_back(limit, now);
-                self.rate = before;
-                // With that little on its way nothing can have waited: the way is that long.
-                self.delay_least = Some(delay);
-            }
-            Trial::More { rate: before, .. } if rate > before.saturating_add(before >> 3) => {
-                self.patience = FLIGHT_PATIENCE;
-                self.rate = rate;
-                self.more(rate);
-            }
-            Trial::More { limit, .. } => {
-                self.take_back(limit, now);
-                self.rate = rate;
-            }
+    fn consider(&mut self, rate: u64, now: Timestamp) {
+        self.had_rate(rate);
+        let held = self.peak >= self.limit;
+        self.limit = self.target();
+        if held && now >= self.next_trial && self.limit < WINDOW_BYTES_MAX {
+            self.limit = self.limit.saturating_mul(2);
+            self.state = State::Settle;
         }
     }
 
-    fn consider(&mut self, rate: u64, delay: Duration, now: Timestamp) {
-        // The rate that is expected fades, so that one good moment is not held against all others.
-        self.rate = rate.max(self.rate.saturating_sub(self.rate >> 6));
-        let queued = self.delay_least.is_some_and(|least| delay > least.saturating_mul(2));
-        let least = LEAST.max(self.grain.saturating_mul(2));
-        let less = (self.peak.min(self.limit) >> 1).max(least);
-        let fell = rate < self.rate.saturating_sub(self.rate >> 2);
-        // Nothing waits at the peer, and yet nothing more may be sent: it may have become faster.
-        let held = !queued && self.peak >= self.limit && now >= self.next_trial;
-        if (fell || held) && self.limit < WINDOW_BYTES_MAX {
-            self.more(rate);
-        } else if queued && less < self.peak.min(self.limit) && now >= self.next_trial {
-            // Not against this period's: many small losses in a row would be a large one.
-            self.set(less, Trial::Less { rate: self.rate, limit: self.limit });
-        }
-    }
-
-    fn more(&mut self, rate: u64) {
-        let limit = self.limit;
-        let twice = limit.saturating_mul(2);
-        let twice = if twice > WINDOW_BYTES_MAX { u32::MAX } else { twice };
-        if twice == limit {
-            self.trial = Trial::Steady;
+    fn judge(&mut self, rate: u64, now: Timestamp) {
+        self.state = State::Steady;
+        if rate > self.rate.saturating_add(self.rate >> 2) {
+            self.rate = rate;
+            self.least = self.least.max(self.recent);
         } else {
-            self.set(twice, Trial::More { rate, limit });
+            self.next_trial = now.after(FLIGHT_TRIAL_EVERY);
+        }
+        self.limit = self.target();
+    }
+
+    fn had_rate(&mut self, rate: u64) {
+        if rate >= self.rate {
+            self.rate = rate;
+        } else if self.full || self.low >= self.peak >> 2 {
+            // One moment does not count for much.
+            self.rate = self.rate.saturating_sub(self.rate.saturating_sub(rate) >> 2);
+        } else {
+            // The channel ran dry: whoever has little to send is slow for reasons of his own.
         }
     }
 
-    fn take_back(&mut self, limit: u32, now: Timestamp) {
-        self.set(limit, Trial::Steady);
-        self.next_trial = now.after(self.patience);
-        self.patience = self.patience.saturating_mul(2).min(FLIGHT_PATIENCE_MAX);
+    /// Less is never allowed: half of it may have come and not be given back.
+    fn floor(&self) -> u32 {
+        FLIGHT_BYTES_LEAST.max(self.grain.saturating_mul(2))
     }
 
-    fn set(&mut self, limit: u32, trial: Trial) {
-        self.limit = limit;
-        self.trial = trial;
-        self.settling = true;
+    /// The limit that follows from rate and delay.
+    fn target(&self) -> u32 {
+        let Some(least) = self.least else { return u32::MAX };
+        let micros = u64::try_from(least.max(FLIGHT_DELAY_LEAST).as_micros()).unwrap_or(u64::MAX);
+        // Half as much again as the path holds, so that a rate that could be higher shows.
+        let enough = self.rate.saturating_mul(micros).saturating_mul(3) / 2_000_000;
+        let limit = u32::try_from(enough).unwrap_or(u32::MAX).max(self.floor());
+        if limit > WINDOW_BYTES_MAX { u32::MAX } else { limit }
     }
 }
 

@@ -6,6 +6,7 @@
 
 use crate::channel::{ChannelKey, Held};
 use crate::connection::Connection;
+use crate::flight::Given;
 use crate::limits::{FLIGHT_LEAVE, FLIGHT_LOOK, FLIGHT_SHARED, FLIGHT_WAIT};
 use alloc::vec::Vec;
 use tssh_transport::Timestamp;
@@ -40,11 +41,11 @@ impl Connection {
         if !matches!(channel.held, Held::Until(until) if until > now) {
             channel.held = Held::No;
         }
-        let out = channel.send.out();
+        let (out, certain) = (channel.send.out(), !channel.send.may_have_grown());
         if !shared {
             self.flight.rest(now);
         }
-        self.flight.given_back(key, n, out, now);
+        self.flight.given_back(key, Given { n, out, certain }, now);
     }
 
     /// Notes since when a channel waits that nothing but the limit keeps from sending.

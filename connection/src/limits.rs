@@ -15,16 +15,22 @@ pub const SEND_BYTES_MAX: u32 = 32 * 1024;
 
 /// Receive window of the first channel: what OpenSSH offers.
 pub const WINDOW_FIRST_BYTES: u32 = 2 * 1024 * 1024;
-/// The limit of what is on its way on a channel never falls below this: twice what OpenSSH reads
-/// at a time, and it gives nothing back before it has handled what it read. With half of this
-/// it would wait for us while we wait for it.
-pub const FLIGHT_BYTES_LEAST: u32 = 512 * 1024;
-/// Time over which a limit is judged, at least: some turns of a scheduler.
+/// The limit of what is on its way on a channel never falls below this, and the delay of a message
+/// with less on its way is not measured: OpenSSH gives nothing back before it took three packets of
+/// 32 KiB.
+pub const FLIGHT_BYTES_LEAST: u32 = 128 * 1024;
+/// A shorter delay counts as this one: about the turn of a scheduler, without which two processes
+/// on either side of a socket wait for each other in turn.
+pub const FLIGHT_DELAY_LEAST: Duration = Duration::from_micros(450);
+/// Time over which the rate is measured, at least: some turns of a scheduler.
 pub const FLIGHT_PERIOD: Duration = Duration::from_millis(20);
-/// Time after which less is tried again where it brought less the first time; it doubles.
-pub const FLIGHT_PATIENCE: Duration = Duration::from_millis(200);
-/// The longest such time, and the longest for which one delay is measured.
-pub const FLIGHT_PATIENCE_MAX: Duration = Duration::from_secs(5);
+/// Time over which it is measured while more is tried: ten periods, of which one alone may be half
+/// as fast again as another.
+pub const FLIGHT_TRIAL: Duration = Duration::from_millis(200);
+/// Time after which more is tried again: others wait longer for a fiftieth of it.
+pub const FLIGHT_TRIAL_EVERY: Duration = Duration::from_secs(10);
+/// The longest for which one delay is measured.
+pub const FLIGHT_DELAY_MAX: Duration = Duration::from_secs(5);
 /// Time for which the limit counts after another channel than before has sent: a ping a second
 /// finds it in force.
 pub const FLIGHT_SHARED: Duration = Duration::from_secs(2);

@@ -20,6 +20,9 @@ pub(crate) struct SendWindow {
     packet: u32,
     /// Sent and not given back.
     out: u32,
+    /// As it was announced first.
+    first: u32,
+    grown: bool,
 }
 
 impl SendWindow {
@@ -27,7 +30,13 @@ impl SendWindow {
     // "Implementations MUST correctly handle window sizes of up to 2^32 - 1 bytes."
     // RFC 4254 section 5.2
     pub(crate) const fn new(initial_window_size: u32, maximum_packet_size: u32) -> Self {
-        Self { available: initial_window_size, packet: maximum_packet_size, out: 0 }
+        Self {
+            available: initial_window_size,
+            packet: maximum_packet_size,
+            out: 0,
+            first: initial_window_size,
+            grown: false,
+        }
     }
 
     /// Bytes that the next packet may carry: "The maximum amount of data allowed is determined by
@@ -39,11 +48,15 @@ impl SendWindow {
         self.available.min(self.packet).min(limits::SEND_BYTES_MAX)
     }
 
-    /// Bytes that were sent and not given back. A guess where the peer changes the size of its
-    /// window: what it gives beyond what came makes this too small, what it never gives back too
-    /// large.
+    /// Bytes that were sent and not given back. Too few where the peer made its window larger,
+    /// which gives back what never came; too many where it never gives back a part.
     pub(crate) const fn out(&self) -> u32 {
         self.out
+    }
+
+    /// Whether the peer gave at once what may have been a larger window.
+    pub(crate) const fn may_have_grown(&self) -> bool {
+        self.grown
     }
 
     /// Bytes that the peer still allows.
@@ -68,9 +81,18 @@ impl SendWindow {
     /// [`Error::PeerMisbehaved`] past 2^32 - 1.
     pub(crate) fn adjust(&mut self, n: u32) -> Result<()> {
         // "The window MUST NOT be increased above 2^32 - 1 bytes." RFC 4254 section 5.2
+        let untouched = self.available == self.first && self.out == 0;
         let sum = self.available.checked_add(n);
         self.available =
             sum.ok_or(Error::PeerMisbehaved("window above 2^32 - 1 (RFC 4254 section 5.2)"))?;
+        if untouched {
+            // A window that opens in parts: sshd's of a session begins with nothing.
+            self.first = self.available;
+            return Ok(());
+        }
+        // A step of growth is half of the first window or more. So is what a peer gives back that
+        // could not for a while.
+        self.grown |= n > self.out || n >= self.first >> 1;
         self.out = self.out.saturating_sub(n);
         Ok(())
     }

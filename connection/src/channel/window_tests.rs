@@ -59,7 +59,46 @@ fn what_is_on_its_way_was_sent_and_not_given_back() {
         w.out()
     };
     assert_eq!([after(true, 60), after(true, 7), after(false, 20)], [60, 67, 47]);
-    assert_eq!(after(false, 50), 0, "the window has become larger");
+    assert_eq!([after(false, 47), after(true, 100)], [0, 100]);
+    assert_eq!(after(false, 120), 0, "the window has become larger");
+}
+
+#[test]
+fn what_may_be_growth_is_noted() {
+    // Sent, given back: more than was sent, and half of the first window.
+    for (sent, back, grown) in [(10, 11, true), (10, 10, false), (60, 50, true), (60, 49, false)] {
+        let mut w = SendWindow::new(100, 100);
+        w.spend(sent).unwrap();
+        w.adjust(back).unwrap();
+        assert_eq!(w.may_have_grown(), grown, "{sent} {back}");
+        w.spend(1).unwrap();
+        w.adjust(1).unwrap();
+        assert_eq!(w.may_have_grown(), grown, "it is not forgotten");
+    }
+    // Before anything was sent it is only being opened.
+    let mut w = SendWindow::new(0, 100);
+    w.adjust(60).unwrap();
+    w.adjust(40).unwrap();
+    w.spend(49).unwrap();
+    w.adjust(49).unwrap();
+    assert_eq!((w.may_have_grown(), w.out(), w.available()), (false, 0, 100));
+}
+
+/// The first step of our own windows' growth is seen as one.
+#[test]
+fn our_own_growth_is_told_from_what_we_give_back() {
+    for first in [limits::WINDOW_LEAST_BYTES, 256 * 1024, 2 * MIB] {
+        let mut budget = crate::budget::Budget::new(1 << 30, None);
+        let mut w = SendWindow::new(first, 1 << 15);
+        let mut ours = RecvWindow::new(first);
+        w.spend(first).unwrap();
+        w.adjust(first / 8 * 3).unwrap();
+        assert!(!w.may_have_grown(), "what was taken is given back");
+        w.spend(w.available()).unwrap();
+        ours.grow(budget.grow(first));
+        w.adjust(ours.due()).unwrap();
+        assert!(w.may_have_grown(), "{first}");
+    }
 }
 
 #[test]

@@ -163,6 +163,16 @@ fn a_limit_that_falls_below_what_is_on_its_way_is_waited_at_too() {
 }
 
 #[test]
+fn what_comes_back_of_a_window_that_grows_says_nothing_of_the_delay() {
+    for (given, known) in [(LIMIT, true), (LIMIT + 1, false)] {
+        let (mut end, key) = limited();
+        send(&mut end, key);
+        give_back(&mut end, key, given, START.after(FLIGHT_LOOK));
+        assert_eq!(end.c.flight.least_delay(), known.then_some(FLIGHT_LOOK));
+    }
+}
+
+#[test]
 fn a_channel_that_is_gone_or_has_nothing_to_send_is_not_waited_for() {
     let (mut end, key) = limited();
     end.c.want_send(key, Stream::Data);
