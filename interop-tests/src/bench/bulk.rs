@@ -6,6 +6,7 @@ use super::stream;
 use super::target::{DOWN_OFFSET, GOOD, Target, Way, begin, expect_good};
 use super::tunnel::{Manner, Tunnel};
 use super::{Sample, sample};
+use crate::measure::machine_seconds;
 use std::io::{self, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Barrier;
@@ -42,6 +43,7 @@ pub fn measure(pair: &Pair, manner: &Manner, bulk: Bulk) -> Result<Sample, Strin
     }
     let barrier = Barrier::new(connections.len() + 1);
     let (client, server) = (tunnel.client_cpu(), tunnel.server_cpu());
+    let machine = machine_seconds();
     let wall = std::thread::scope(|scope| {
         let threads: Vec<_> = (0u64..)
             .zip(connections)
@@ -62,6 +64,7 @@ pub fn measure(pair: &Pair, manner: &Manner, bulk: Bulk) -> Result<Sample, Strin
         Ok::<_, String>(begun.elapsed().as_secs_f64())
     })?;
     let (client, server) = (tunnel.client_cpu() - client, tunnel.server_cpu() - server);
+    let machine = machine_seconds() - machine;
     let both = if bulk.way == Way::Both { 2.0 } else { 1.0 };
     let carried = (each * bulk.streams) as f64 * both;
     let [client_peak, server_peak] = tunnel.peaks_kib();
@@ -69,6 +72,7 @@ pub fn measure(pair: &Pair, manner: &Manner, bulk: Bulk) -> Result<Sample, Strin
         ("client_cpu_s_per_gib", client / carried * GIB),
         ("server_cpu_s_per_gib", server / carried * GIB),
         ("speed_mib_per_s", carried / MIB / wall),
+        ("busy_cores", machine / wall),
         ("client_peak_mib", client_peak / 1024.0),
         ("server_peak_mib", server_peak / 1024.0),
     ]);
@@ -77,6 +81,9 @@ pub fn measure(pair: &Pair, manner: &Manner, bulk: Bulk) -> Result<Sample, Strin
     {
         values.insert("crypto_s_per_gib", crypto);
         values.insert("bound_cpu_s_per_gib", crypto + client / carried * GIB);
+        if let Some(crypto) = crypto::seconds_per_gib(manner.algorithms, bulk.way.turned()) {
+            values.insert("bound_server_cpu_s_per_gib", crypto + server / carried * GIB);
+        }
     }
     Ok(values)
 }

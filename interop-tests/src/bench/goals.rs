@@ -72,6 +72,8 @@ pub struct Goal {
 const CLIENT_CPU: &str = "client_cpu_s_per_gib";
 const SERVER_CPU: &str = "server_cpu_s_per_gib";
 const BOUND_CPU: &str = "bound_cpu_s_per_gib";
+const BOUND_SERVER_CPU: &str = "bound_server_cpu_s_per_gib";
+const PEAK: &str = "client_peak_mib";
 const SPEED: &str = "speed_mib_per_s";
 const CPU_EACH: &str = "client_cpu_us_each";
 const RATE: &str = "rate_per_s";
@@ -148,7 +150,7 @@ pub const GOALS: &[Goal] = &[
     at_least(CLIENT, "many/short/64", RATE, 1.3),
     Goal { than: Than::Itself, ..at_most(CLIENT, "many/kept/5000", "client_kib_each", 4.0) },
     at_least(CLIENT, "many/kept/5000", RATE, 4.0),
-    at_most(CLIENT, "idle", "client_peak_mib", 0.6),
+    at_most(CLIENT, "idle", PEAK, 0.6),
     at_most(CLIENT, "start/true/sntrup761", START_CPU, 0.06),
     at_most(CLIENT, "start/true/sntrup761", WALL, 0.35),
     at_most(CLIENT, "start/true/curve25519", START_CPU, 0.30),
@@ -180,11 +182,7 @@ impl Goal {
     /// Judges it; none when what it needs was not measured.
     #[must_use]
     pub fn judge(&self, measured: &[Measured], pairs: &[String], cores: usize) -> Option<Verdict> {
-        let find = |row: &str, pair: &str| {
-            let row = measured.iter().find(|measured| measured.row == row)?;
-            let at = pairs.iter().position(|name| name == pair)?;
-            row.outcomes.get(at).map(|outcome| outcome.samples.as_slice())
-        };
+        let find = |row: &str, pair: &str| samples(measured, pairs, row, pair);
         let own = find(self.row, self.pair)?;
         let value = match self.than {
             Than::Itself => {
@@ -201,6 +199,24 @@ impl Goal {
         } else {
             Verdict::Missed(value)
         })
+    }
+
+    /// The same comparison for a program that does not encrypt, with what the cipher costs added
+    /// where it is CPU time that counts: no tunnel comes to less. None where that says nothing.
+    #[must_use]
+    pub fn floor(&self, measured: &[Measured], pairs: &[String]) -> Option<f64> {
+        let (row, value) = match (self.than, self.value, self.row) {
+            (Than::Pair(RELAY, _), ..) => return Some(1.0),
+            (Than::Base, CLIENT_CPU, _) => (self.row, BOUND_CPU),
+            (Than::Base, SERVER_CPU, _) => (self.row, BOUND_SERVER_CPU),
+            // Beside a transfer it would stand behind all that its own buffers hold.
+            (Than::Base, P50, _) => ("ping/idle", P50),
+            (Than::Base, PEAK, _) | (Than::Base, CPU_EACH, "ping/idle") => (self.row, self.value),
+            (Than::Base, SPEED, row) if row.starts_with("wire/") => (row, SPEED),
+            _ => return None,
+        };
+        let relay = samples(measured, pairs, row, RELAY)?;
+        ratio(relay, value, samples(measured, pairs, self.row, BASE)?, self.value)
     }
 
     /// What it is compared with; nothing where the value itself counts.
@@ -222,6 +238,17 @@ impl Goal {
         let than = if against.is_empty() { against } else { format!("/ {against}") };
         format!("{:<25} {:<11} {} {than}", self.row, self.pair, self.value)
     }
+}
+
+fn samples<'a>(
+    measured: &'a [Measured],
+    pairs: &[String],
+    row: &str,
+    pair: &str,
+) -> Option<&'a [Sample]> {
+    let row = measured.iter().find(|measured| measured.row == row)?;
+    let at = pairs.iter().position(|name| name == pair)?;
+    row.outcomes.get(at).map(|outcome| outcome.samples.as_slice())
 }
 
 /// The median of what two lists of samples come to beside each other, round by round.
@@ -266,5 +293,33 @@ mod tests {
         assert_eq!(judged(Goal { than: Than::Itself, ..goal }), Some(Verdict::Missed(80.0)));
         assert_eq!(judged(Goal { value: P50, ..goal }), None);
         assert_eq!(judged(Goal { pair: RELAY, ..goal }), None);
+    }
+
+    #[test]
+    fn a_floor_is_what_the_relay_comes_to() {
+        let outcome = |values: [(&'static str, f64); 2]| Outcome {
+            samples: vec![sample(values)],
+            failure: None,
+        };
+        let row = |name: &str, base, relay| Measured {
+            row: name.to_owned(),
+            outcomes: vec![outcome(base), outcome(relay)],
+        };
+        let bulk = "bulk/L/up/8/aes128-gcm";
+        let measured = [
+            row(bulk, [(CLIENT_CPU, 2.0), (SPEED, 9.0)], [(BOUND_CPU, 1.0), (SPEED, 9.0)]),
+            row("ping/idle", [(P50, 100.0), (CPU_EACH, 50.0)], [(P50, 80.0), (CPU_EACH, 40.0)]),
+            row("ping/up", [(P50, 400.0), (SPEED, 9.0)], [(P50, 8000.0), (SPEED, 9.0)]),
+            row("wire/bulk/up/1", [(SPEED, 40.0), (PEAK, 1.0)], [(SPEED, 120.0), (PEAK, 1.0)]),
+        ];
+        let pairs = [BASE, RELAY].map(str::to_owned);
+        let floor = |row, value| at_most(CLIENT, row, value, 1.0).floor(&measured, &pairs);
+        assert_eq!(floor(bulk, CLIENT_CPU), Some(0.5));
+        assert_eq!(floor(bulk, SPEED), None);
+        assert_eq!(floor(bulk, SERVER_CPU), None, "nobody measured it");
+        assert_eq!([floor("ping/idle", P50), floor("ping/idle", CPU_EACH)], [Some(0.8); 2]);
+        assert_eq!(floor("ping/up", P50), Some(0.2), "beside nothing");
+        assert_eq!(floor("wire/bulk/up/1", SPEED), Some(3.0));
+        assert_eq!(near_floor(bulk).floor(&measured, &pairs), Some(1.0));
     }
 }

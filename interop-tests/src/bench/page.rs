@@ -32,8 +32,8 @@ pub fn text(
     for (name, value) in facts {
         let _ = writeln!(text, "- {name}: {value}");
     }
-    text.push_str("\n| row | whose | what | against | measured | goal | |\n");
-    text.push_str("| --- | --- | --- | --- | --- | --- | --- |\n");
+    text.push_str("\n| row | whose | what | against | measured | goal | floor | |\n");
+    text.push_str("| --- | --- | --- | --- | --- | --- | --- | --- |\n");
     for goal in GOALS {
         let (value, word) = match goal.judge(measured, pairs, cores) {
             None => (None, "not measured".to_owned()),
@@ -43,15 +43,18 @@ pub fn text(
                 (Some(value), format!("needs {} cores", goal.cores))
             }
         };
-        let value = value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"));
+        let shown =
+            |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.2}"));
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {value} | {} | {word} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {word} |",
             goal.row,
             goal.pair,
             goal.value,
             goal.against(),
+            shown(value),
             goal.bound.text(),
+            shown(goal.floor(measured, pairs)),
         );
     }
     text.push_str("\n```text\n");
@@ -86,10 +89,10 @@ mod tests {
         let text = text(&[row], &pairs, 2, &[("rounds", "1".to_owned())]);
         assert!(text.starts_with("- rounds: 1\n\n| row |"), "{text}");
         let goal =
-            "| wire/byte | tssh+sshd | wall_ms | ssh+sshd | 0.67 | <= 0.45 | **not met** |\n";
+            "| wire/byte | tssh+sshd | wall_ms | ssh+sshd | 0.67 | <= 0.45 | - | **not met** |\n";
         assert!(text.contains(goal), "{text}");
         let goal =
-            "| idle | tssh+sshd | client_peak_mib | ssh+sshd | - | <= 0.60 | not measured |\n";
+            "| idle | tssh+sshd | client_peak_mib | ssh+sshd | - | <= 0.60 | - | not measured |\n";
         assert!(text.contains(goal), "{text}");
         assert!(text.contains("```text\nwire/byte ") && text.ends_with(" %\n```\n"), "{text}");
     }

@@ -36,6 +36,16 @@ impl Way {
         }
     }
 
+    /// As the far end of the tunnel sees it.
+    #[must_use]
+    pub const fn turned(self) -> Self {
+        match self {
+            Self::Up => Self::Down,
+            Self::Down => Self::Up,
+            other => other,
+        }
+    }
+
     /// Whether the load sends.
     #[must_use]
     pub const fn sends(self) -> bool {
