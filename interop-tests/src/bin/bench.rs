@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     };
     // Before half an hour of measuring.
     if let Some(path) = &plan.page
-        && let Err(error) = renewed(path, "")
+        && let Err(error) = renewed(path, |_| String::new())
     {
         return give_up(&format!("{}: {error}", path.display()));
     }
@@ -95,7 +95,7 @@ fn run_all(plan: &Plan, words: &[String]) -> ExitCode {
         return give_up(&format!("{}: {error}", path.display()));
     }
     if let Some(path) = &plan.page
-        && let Err(error) = renewed(path, &page::text(&all, &names, cores, &facts))
+        && let Err(error) = renewed(path, |old| page::text(&all, &names, cores, &facts, old))
             .and_then(|page| std::fs::write(path, page).map_err(|error| error.to_string()))
     {
         return give_up(&format!("{}: {error}", path.display()));
@@ -103,7 +103,7 @@ fn run_all(plan: &Plan, words: &[String]) -> ExitCode {
     verdict(plan, &all, &names)
 }
 
-fn renewed(path: &Path, measured: &str) -> Result<String, String> {
+fn renewed(path: &Path, measured: impl FnOnce(&str) -> String) -> Result<String, String> {
     let old = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
     page::renewed(&old, measured)
 }
@@ -117,13 +117,17 @@ fn facts(plan: &Plan, words: &[String], cores: usize) -> Vec<(&'static str, Stri
         format!("{}{}", said.text(), said.stderr).trim().to_owned()
     };
     vec![
-        ("date", says("date", &["-u", "+%Y-%m-%d %H:%M UTC"])),
-        ("command", format!("bench {}", words.join(" ")).trim().to_owned()),
         ("cpu", format!("{}, {cores} cores", model.map_or("unknown", |(_, name)| name))),
         ("kernel", says("uname", &["-sr"])),
         ("ssh", says("ssh", &["-V"])),
-        ("rounds", plan.rounds.to_string()),
+        ("run", run_of(&says("date", &["-u", "+%Y-%m-%d %H:%M UTC"]), plan.rounds, words)),
     ]
+}
+
+/// When what was run, as pages have it.
+fn run_of(date: &str, rounds: usize, words: &[String]) -> String {
+    let command = format!("bench {}", words.join(" "));
+    format!("{date}, {rounds} rounds: `{}`", command.trim())
 }
 
 /// Whether tssh's client CPU keeps the bar in every row that has such a value.
