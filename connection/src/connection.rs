@@ -206,8 +206,10 @@ impl Connection {
     fn window_adjust(&mut self, payload: &[u8]) -> Result<()> {
         let adjust: ChannelWindowAdjust<'_> = decode(payload)?;
         let (key, channel) = self.named(adjust.recipient_channel)?;
-        channel.send.adjust(adjust.bytes_to_add)?;
-        self.given_back(key, adjust.bytes_to_add);
+        let back = channel.send.adjust(adjust.bytes_to_add)?;
+        if back > 0 {
+            self.given_back(key, back);
+        }
         self.trace_window(key, Sender::We, "credited", adjust.bytes_to_add);
         self.touched(key);
         self.schedule_if_ready(key);

@@ -7,38 +7,41 @@
 //! period; it rises at once and falls slowly. The delay is measured by a mark: it is the time from
 //! a message's being sent until the bytes up to it are given back.
 //!
-//! The path may become longer. So from time to time a channel that is held has twice as much on its
-//! way, and where a quarter more comes through, the least delay is the one of that time:
+//! A least delay that was not seen again for [`limits::FLIGHT_FRESH`](crate::limits::FLIGHT_FRESH)
+//! may be that of a path that is gone, or that of a queue of our own. Then little is sent until
+//! what was on its way before has arrived, and what a mark says after that is the new one:
 //!
 //! ```text
-//! Steady --at the limit, time for it--> Settle  (twice the limit)
-//! Settle --period---------------------> Trial   (what came in it was sent before)
-//! Trial  --a quarter more-------------> Steady  (takes the delay, and tries again at once)
-//! Trial  --not------------------------> Steady  (takes the limit back)
-//! any    --pause, sends alone---------> Steady  (takes the limit back)
+//! Steady  --period, least delay old--> Drain
+//! Drain   --mark came back-----------> Measure
+//! Measure --mark came back-----------> Steady  (its delay is the least one)
+//! Drain, Measure --took too long-----> Steady  (the least delay as it was)
+//! any     --pause, sends alone-------> Steady  (the least delay as it was)
 //! ```
 //!
 //! What is on its way is what was sent and not given back by SSH_MSG_CHANNEL_WINDOW_ADJUST. A peer
 //! may give back only large parts, or make a window smaller by never giving back a part of it: the
-//! limit stays above twice what comes back at a time, and a channel that waits at it for
+//! limit stays above twice what comes back at a time, and a channel that hears nothing at it for
 //! [`limits::FLIGHT_WAIT`](crate::limits::FLIGHT_WAIT) is let go (`held.rs`). Where a peer makes a
-//! window larger, more is on its way than is known, and marks come back too early: they make the
-//! least delay no shorter. Only where several channels send there is anybody who waits for another:
-//! one alone has no limit but its window.
+//! window larger, more is on its way than is known, and marks come back too early: what they say is
+//! less than the delay. Where nothing else is known there is no limit. Only where several channels
+//! send there is anybody who waits for another: one alone has no limit but its window.
 
 use crate::limits::{
-    FLIGHT_BYTES_LEAST, FLIGHT_DELAY_LEAST, FLIGHT_DELAY_MAX, FLIGHT_PERIOD, FLIGHT_TRIAL,
-    FLIGHT_TRIAL_EVERY, WINDOW_BYTES_MAX,
+    FLIGHT_BYTES_LEAST, FLIGHT_DELAY_LEAST, FLIGHT_DELAY_MAX, FLIGHT_DRAIN_MAX, FLIGHT_FRESH,
+    FLIGHT_PERIOD, WINDOW_BYTES_MAX,
 };
 use core::time::Duration;
 use tssh_transport::Timestamp;
 
-/// Whether more is being tried.
+/// Whether the least delay is being measured anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Steady,
-    Settle,
-    Trial,
+    /// What was on its way before has to arrive.
+    Drain,
+    /// The message that was sent after it has to be given back.
+    Measure,
 }
 
 /// One message on its way, until the bytes up to it are given back.
@@ -64,8 +67,8 @@ pub(crate) struct Given {
 pub(crate) struct Flight<K> {
     limit: u32,
     state: State,
-    /// When more is tried next.
-    next_trial: Timestamp,
+    /// When the least delay began to be measured anew.
+    drained_from: Timestamp,
     /// Where the current period began, when data or credit last moved, and what came in it.
     begun: Timestamp,
     moved: Timestamp,
@@ -73,17 +76,17 @@ pub(crate) struct Flight<K> {
     /// Most bytes on their way on a channel, and least after some were given back.
     peak: u32,
     low: u32,
-    /// Least bytes that were given back at a time.
-    grain: u32,
+    /// Least bytes that were given back at a time, of a channel that the limit can reach.
+    grain: Option<u32>,
     /// Some channel could have sent more than limit or window let it.
     full: bool,
     /// Bytes a second.
     rate: u64,
     mark: Option<Mark<K>>,
     delay: Duration,
-    /// The least delay, and the least one of this period.
+    /// The least delay, and when one as short was last seen.
     least: Option<Duration>,
-    recent: Option<Duration>,
+    least_seen: Timestamp,
 }
 
 impl<K: Copy + Eq> Flight<K> {
@@ -92,19 +95,19 @@ impl<K: Copy + Eq> Flight<K> {
         Self {
             limit: u32::MAX,
             state: State::Steady,
-            next_trial: Timestamp::from_micros(0),
+            drained_from: Timestamp::from_micros(0),
             begun: Timestamp::from_micros(0),
             moved: Timestamp::from_micros(0),
             given: 0,
             peak: 0,
             low: u32::MAX,
-            grain: u32::MAX,
+            grain: None,
             full: false,
             rate: 0,
             mark: None,
             delay: Duration::ZERO,
             least: None,
-            recent: None,
+            least_seen: Timestamp::from_micros(0),
         }
     }
 
@@ -153,13 +156,17 @@ impl<K: Copy + Eq> Flight<K> {
         self.moved = now;
         self.low = self.low.min(out);
         self.given = self.given.saturating_add(u64::from(n));
-        self.grain = self.grain.min(n);
+        if out.saturating_add(n) >= FLIGHT_BYTES_LEAST {
+            self.grain = Some(self.grain.map_or(n, |grain| grain.min(n)));
+        }
         if let Some(mark) = self.mark.as_mut().filter(|mark| mark.channel == channel) {
             mark.left = mark.left.saturating_sub(n);
             if mark.left == 0 {
                 let delay = now.since(mark.sent);
                 self.mark = None;
-                self.came_back(delay, certain);
+                if delay <= FLIGHT_DELAY_MAX {
+                    self.came_back(delay, certain, now);
+                }
             }
         }
         let elapsed = now.since(self.begun);
@@ -173,19 +180,14 @@ impl<K: Copy + Eq> Flight<K> {
         self.mark.take_if(|mark| mark.channel == channel);
     }
 
-    /// The limit is not what counts now: what is being tried is taken back, and a new period
-    /// begins.
+    /// The limit is not what counts now: a new period begins.
     pub(crate) fn rest(&mut self, now: Timestamp) {
-        if self.state != State::Steady {
-            self.state = State::Steady;
-            self.limit >>= 1;
-        }
+        self.state = State::Steady;
         self.restart(now);
     }
 
     fn period(&self) -> Duration {
-        let least = if self.state == State::Trial { FLIGHT_TRIAL } else { FLIGHT_PERIOD };
-        least.max(self.delay.saturating_mul(4))
+        FLIGHT_PERIOD.max(self.delay.saturating_mul(4))
     }
 
     fn restart(&mut self, now: Timestamp) {
@@ -193,50 +195,55 @@ impl<K: Copy + Eq> Flight<K> {
         self.given = 0;
         self.peak = 0;
         self.low = u32::MAX;
-        self.grain = u32::MAX;
+        self.grain = None;
         self.full = false;
-        self.recent = None;
     }
 
-    /// A mark came back after so long.
-    fn came_back(&mut self, delay: Duration, certain: bool) {
-        self.delay = delay;
-        self.recent = Some(self.recent.map_or(delay, |least| least.min(delay)));
-        if certain {
-            self.least = Some(self.least.map_or(delay, |least| least.min(delay)));
+    /// A mark came back after so long; too early, unless that is certain.
+    fn came_back(&mut self, delay: Duration, certain: bool, now: Timestamp) {
+        if certain || delay > self.delay {
+            self.delay = delay;
+        }
+        match self.state {
+            State::Steady if certain => {
+                let least = self.least.map_or(delay, |least| least.min(delay));
+                self.least = Some(least);
+                // As short, but for an eighth.
+                if delay.saturating_mul(8) <= least.saturating_mul(9) {
+                    self.least_seen = now;
+                }
+            }
+            State::Steady => {}
+            State::Drain => self.state = State::Measure,
+            State::Measure => {
+                self.state = State::Steady;
+                let known = self.least.filter(|_| !certain).unwrap_or_default();
+                self.least = Some(delay.max(known));
+                self.least_seen = now;
+                self.limit = self.target();
+                // What came while little was sent is not the rate of the path.
+                self.restart(now);
+            }
         }
     }
 
     fn period_is_over(&mut self, elapsed: Duration, now: Timestamp) {
-        let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-        let rate = self.given.saturating_mul(1_000_000).checked_div(micros).unwrap_or_default();
-        match self.state {
-            State::Steady => self.consider(rate, now),
-            State::Settle => self.state = State::Trial,
-            State::Trial => self.judge(rate, now),
+        if self.state == State::Steady {
+            let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+            let rate = self.given.saturating_mul(1_000_000).checked_div(micros).unwrap_or_default();
+            self.had_rate(rate);
+            self.limit = self.target();
+            if now.since(self.least_seen) > FLIGHT_FRESH {
+                self.state = State::Drain;
+                self.drained_from = now;
+                self.mark = None;
+                self.limit = self.floor();
+            }
+        } else if now.since(self.drained_from) > FLIGHT_DRAIN_MAX {
+            self.state = State::Steady;
+            self.least_seen = now;
         }
         self.restart(now);
-    }
-
-    fn consider(&mut self, rate: u64, now: Timestamp) {
-        self.had_rate(rate);
-        let held = self.peak >= self.limit;
-        self.limit = self.target();
-        if held && now >= self.next_trial && self.limit < WINDOW_BYTES_MAX {
-            self.limit = self.limit.saturating_mul(2);
-            self.state = State::Settle;
-        }
-    }
-
-    fn judge(&mut self, rate: u64, now: Timestamp) {
-        self.state = State::Steady;
-        if rate > self.rate.saturating_add(self.rate >> 2) {
-            self.rate = rate;
-            self.least = self.least.max(self.recent);
-        } else {
-            self.next_trial = now.after(FLIGHT_TRIAL_EVERY);
-        }
-        self.limit = self.target();
     }
 
     fn had_rate(&mut self, rate: u64) {
@@ -252,7 +259,7 @@ impl<K: Copy + Eq> Flight<K> {
 
     /// Less is never allowed: half of it may have come and not be given back.
     fn floor(&self) -> u32 {
-        FLIGHT_BYTES_LEAST.max(self.grain.saturating_mul(2))
+        FLIGHT_BYTES_LEAST.max(self.grain.unwrap_or_default().saturating_mul(2))
     }
 
     /// The limit that follows from rate and delay.

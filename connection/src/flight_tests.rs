@@ -1,6 +1,7 @@
 //! A sender, a path and a peer that takes so much a second, in steps of 50 us.
 
 use super::*;
+use crate::channel::SendWindow;
 use std::collections::VecDeque;
 
 const KIB: u32 = 1024;
@@ -22,8 +23,7 @@ struct Path {
     peer: Peer,
     flight: Flight<u8>,
     now: u64,
-    available: u32,
-    out: u32,
+    send: SendWindow,
     there: VecDeque<(u64, u32)>,
     back: VecDeque<(u64, u32)>,
     queued: u32,
@@ -34,11 +34,10 @@ struct Path {
 impl Path {
     fn new(peer: Peer) -> Self {
         Self {
-            available: peer.window,
+            send: SendWindow::new(peer.window, PACKET),
             peer,
             flight: Flight::new(),
             now: 1_000_000,
-            out: 0,
             there: VecDeque::new(),
             back: VecDeque::new(),
             queued: 0,
@@ -64,17 +63,17 @@ impl Path {
         let at = Timestamp::from_micros(self.now);
         while self.back.front().is_some_and(|(when, _)| *when <= self.now) {
             let (_, n) = self.back.pop_front().unwrap();
-            self.available += n;
-            self.out -= n;
-            self.flight.given_back(1, given(n, self.out), at);
+            let n = self.send.adjust(n).unwrap();
+            let certain = !self.send.may_have_grown();
+            self.flight.given_back(1, Given { n, out: self.send.out(), certain }, at);
         }
         let most = if self.idle { PACKET } else { u32::MAX };
-        while self.available > 0 && self.out < most.min(self.flight.limit()) {
-            let n = PACKET.min(self.available);
-            self.available -= n;
-            self.out += n;
-            let full = self.out >= self.flight.limit() || self.available == 0;
-            self.flight.sent(1, self.out, full, at);
+        while self.send.next_packet() > 0 && self.send.out() < most.min(self.flight.limit()) {
+            let n = self.send.next_packet();
+            self.send.spend(n).unwrap();
+            let out = self.send.out();
+            let full = out >= self.flight.limit() || self.send.available() == 0;
+            self.flight.sent(1, out, full, at);
             self.there.push_back((self.now + self.peer.rtt / 2, n));
         }
         while self.there.front().is_some_and(|(when, _)| *when <= self.now) {
@@ -102,12 +101,13 @@ fn openssh(rtt: u64, rate: u32) -> Peer {
 
 #[test]
 fn what_waits_at_a_peer_that_is_slower_than_we_are_is_little() {
-    for rate in [100, 400, 1000] {
+    // A mark has the least limit before it: half as much again, and what comes back at a time.
+    for (rate, most) in [(100, 608), (400, 608), (1000, 704)] {
         let mut path = Path::new(openssh(100, rate));
         let first = path.run(100);
         let (through, waits) = path.run(1000);
         assert!(through >= rate - rate / 8, "{rate}: {through} after {first:?}");
-        assert!(waits <= 704 + 32, "{rate}: {waits} KiB wait");
+        assert!(waits <= most + 32, "{rate}: {waits} KiB wait");
     }
 }
 
@@ -160,13 +160,28 @@ fn a_reader_that_becomes_faster_far_away_is_kept_busy() {
 
 #[test]
 fn large_parts_given_back_keep_the_limit_above_twice_of_them() {
-    for grain in [512 * KIB, MIB, 2 * MIB] {
+    for grain in [96 * KIB, 256 * KIB, 512 * KIB, MIB - 1] {
         let mut path = Path::new(Peer { grain, ..openssh(100, 300) });
         path.run(1000);
         let limit = path.flight.limit();
         assert!(limit >= (2 * grain).min(2 * MIB), "{grain}: {limit}");
-        assert!(path.run(1000).0 >= 200, "{grain}");
+        assert!(path.run(1000).0 >= 250, "{grain}");
     }
+    // By halves: as if it grew, so there is no limit.
+    let mut path = Path::new(Peer { grain: MIB, ..openssh(100, 300) });
+    path.run(1000);
+    assert_eq!(path.flight.limit(), u32::MAX);
+}
+
+/// Our own receiver waits for 256 KiB where its window is 2 MiB, whatever other channels do.
+#[test]
+fn the_least_limit_is_enough_for_our_own_receiver() {
+    let mut ours = crate::channel::RecvWindow::new(crate::limits::WINDOW_FIRST_BYTES);
+    for _ in 0..FLIGHT_BYTES_LEAST / PACKET - 2 {
+        ours.arrive(PACKET).unwrap();
+        ours.consume(PACKET);
+    }
+    assert_eq!(ours.due(), FLIGHT_BYTES_LEAST - 2 * PACKET);
 }
 
 #[test]
@@ -185,59 +200,108 @@ fn a_channel_that_sends_in_bursts_keeps_its_limit() {
     for _ in 0..5 {
         path.now += 1_000_000;
         path.run(300);
-        assert!(path.flight.limit() <= 2 * limit, "{}", path.flight.limit());
+        let now = path.flight.limit();
+        assert!((limit / 2..=2 * limit).contains(&now), "{now}");
     }
 }
 
 #[test]
-fn each_state_by_what_a_period_brought() {
-    let at = Timestamp::from_micros(10_000_000);
-    let later = at.after(FLIGHT_TRIAL_EVERY);
-    // A rate of 1000 MB/s over the least delay, half as much again, is 750 kB.
-    let rows = [
-        // At the limit, and time for a trial; not yet; not at the limit; no limit.
-        (State::Steady, 1000, (750_000, 750_000), at, State::Settle, 1_500_000, at),
-        (State::Steady, 1000, (750_000, 750_000), later, State::Steady, 750_000, later),
-        (State::Steady, 1000, (750_000, 749_999), at, State::Steady, 750_000, at),
-        (State::Steady, 500, (750_000, 749_999), at, State::Steady, 750_000, at),
-        (State::Steady, 1500, (750_000, 749_999), at, State::Steady, 1_125_000, at),
-        (State::Settle, 1, (1_500_000, 1_500_000), at, State::Trial, 1_500_000, at),
-        // A quarter more, and less than that.
-        (State::Trial, 1251, (1_500_000, 1_500_000), at, State::Steady, 1_876_500, at),
-        (State::Trial, 1250, (1_500_000, 1_500_000), at, State::Steady, 750_000, later),
-    ];
-    for (state, rate, (limit, peak), next, then, limited, next_then) in rows {
-        let mut flight = Flight::<u8>::with_limit(limit);
-        flight.state = state;
+fn each_state_by_what_happens_in_it() {
+    let at = Timestamp::from_micros(100_000_000);
+    let ago = |age: Duration| Timestamp::from_micros(at.as_micros() - age.as_micros() as u64);
+    let tick = Duration::from_micros(1);
+    let flight = |state, least_seen, drained_from| {
+        let mut flight = Flight::<u8>::with_limit(5 * MIB);
+        (flight.state, flight.least_seen, flight.drained_from) = (state, least_seen, drained_from);
         flight.rate = 1_000_000_000;
-        flight.least = Some(Duration::from_micros(500));
-        flight.recent = Some(Duration::from_micros(1000));
-        flight.next_trial = next;
-        flight.grain = 1;
-        (flight.peak, flight.low) = (peak, 0);
-        flight.given = rate * 20_000;
+        flight.given = 20_000_000;
+        flight.least = Some(Duration::from_micros(1000));
+        flight.delay = Duration::from_micros(1500);
+        flight.mark = Some(Mark { channel: 1, left: 1, sent: at });
+        flight
+    };
+    // A period is over. 1000 MB/s over a millisecond, half as much again, is 1.5 MB.
+    for (state, age, then, limit, seen) in [
+        (State::Steady, FLIGHT_FRESH, State::Steady, 1_500_000, ago(FLIGHT_FRESH)),
+        (
+            State::Steady,
+            FLIGHT_FRESH + tick,
+            State::Drain,
+            FLIGHT_BYTES_LEAST,
+            ago(FLIGHT_FRESH + tick),
+        ),
+        (State::Drain, FLIGHT_DRAIN_MAX, State::Drain, 5 * MIB, ago(FLIGHT_DRAIN_MAX)),
+        (State::Drain, FLIGHT_DRAIN_MAX + tick, State::Steady, 5 * MIB, at),
+        (State::Measure, FLIGHT_DRAIN_MAX, State::Measure, 5 * MIB, ago(FLIGHT_DRAIN_MAX)),
+        (State::Measure, FLIGHT_DRAIN_MAX + tick, State::Steady, 5 * MIB, at),
+    ] {
+        let mut flight = flight(state, ago(age), ago(age));
         flight.period_is_over(FLIGHT_PERIOD, at);
-        let row = (state, rate, peak, next);
-        assert_eq!((flight.state, flight.limit), (then, limited), "{row:?}");
-        assert_eq!(flight.next_trial, next_then, "{row:?}");
-        assert_eq!((flight.begun, flight.given, flight.recent), (at, 0, None), "{row:?}");
+        assert_eq!(
+            (flight.state, flight.limit, flight.least_seen),
+            (then, limit, seen),
+            "{state:?} {age:?}"
+        );
+        assert_eq!((flight.begun, flight.given, flight.grain), (at, 0, None));
+        let drains = then == State::Drain && state == State::Steady;
+        assert_eq!(flight.mark.is_none(), drains, "what is sent now is what drains");
+        assert_eq!(flight.drained_from == at, drains);
+    }
+    // A mark comes back: what it says, whether that is certain, state and least delay then.
+    for (state, micros, certain, then, least, seen) in [
+        (State::Steady, 900, true, State::Steady, 900, true),
+        (State::Steady, 1125, true, State::Steady, 1000, true),
+        (State::Steady, 1126, true, State::Steady, 1000, false),
+        (State::Steady, 900, false, State::Steady, 1000, false),
+        (State::Drain, 900, true, State::Measure, 1000, false),
+        (State::Measure, 900, true, State::Steady, 900, true),
+        (State::Measure, 3000, true, State::Steady, 3000, true),
+        (State::Measure, 900, false, State::Steady, 1000, true),
+        (State::Measure, 3000, false, State::Steady, 3000, true),
+    ] {
+        let mut flight = flight(state, ago(tick), ago(tick));
+        flight.came_back(Duration::from_micros(micros), certain, at);
+        let row = (state, micros, certain);
+        assert_eq!(
+            (flight.state, flight.least),
+            (then, Some(Duration::from_micros(least))),
+            "{row:?}"
+        );
+        assert_eq!(flight.least_seen == at, seen, "{row:?}");
+        let measured = state == State::Measure;
+        assert_eq!(flight.limit, if measured { 1_500 * least as u32 } else { 5 * MIB }, "{row:?}");
+        assert_eq!(flight.begun == at, measured, "{row:?}");
+        let newest = if certain { micros } else { micros.max(1500) };
+        assert_eq!(flight.delay, Duration::from_micros(newest), "{row:?}");
     }
 }
 
 #[test]
-fn a_pause_ends_a_trial_and_is_not_held_against_what_follows() {
-    for (state, then) in [(State::Settle, MIB), (State::Trial, MIB), (State::Steady, 2 * MIB)] {
+fn a_pause_is_not_held_against_what_follows() {
+    for state in [State::Drain, State::Measure, State::Steady] {
         let mut flight = Flight::with_limit(2 * MIB);
         flight.state = state;
-        flight.least = Some(Duration::from_millis(1));
         flight.given_back(1_u8, given(1, 0), Timestamp::from_micros(0));
         let period = u64::try_from(flight.period().as_micros()).unwrap();
         flight.sent(1, 1, false, Timestamp::from_micros(period));
-        assert_eq!((flight.limit, flight.state), (2 * MIB, state), "as long as a period");
+        assert_eq!((flight.state, flight.given), (state, 1), "as long as a period");
         flight.sent(1, 1, false, Timestamp::from_micros(2 * period + 1));
-        assert_eq!((flight.limit, flight.state), (then, State::Steady));
+        assert_eq!((flight.limit, flight.state), (2 * MIB, State::Steady));
         assert_eq!((flight.begun.as_micros(), flight.given), (2 * period + 1, 0));
     }
+}
+
+/// The least delay of a queue of our own making does not stay.
+#[test]
+fn a_least_delay_that_was_that_of_a_queue_is_found_out() {
+    let mut path = Path::new(openssh(1000, 400));
+    path.run(1000);
+    let right = path.flight.limit();
+    path.flight.least = Some(Duration::from_millis(20));
+    path.run(100);
+    assert!(path.flight.limit() > MIB);
+    path.run(12_000);
+    assert!(path.flight.limit() <= right + right / 4, "{} {right}", path.flight.limit());
 }
 
 #[test]
@@ -272,11 +336,9 @@ fn a_period_ends_after_four_delays_and_forgets_what_it_saw() {
     assert_eq!((flight.seen(), flight.given), ((true, at(0)), 5));
     flight.given_back(1, given(4, 0), at(40_000));
     assert_eq!((flight.seen(), flight.given), ((false, at(40_000)), 0));
-    assert_eq!((flight.peak, flight.low, flight.grain), (0, u32::MAX, u32::MAX));
+    assert_eq!((flight.peak, flight.low, flight.grain), (0, u32::MAX, None));
     flight.delay = Duration::from_millis(1);
     assert_eq!(flight.period(), FLIGHT_PERIOD);
-    flight.state = State::Trial;
-    assert_eq!(flight.period(), FLIGHT_TRIAL);
 }
 
 #[test]
@@ -299,12 +361,23 @@ fn a_delay_is_that_of_the_bytes_up_to_a_mark() {
         assert_eq!(flight.least, Some(Duration::from_micros(least)));
         assert_eq!(flight.delay, Duration::from_micros(back - sent));
     }
-    assert_eq!(flight.recent, Some(Duration::from_micros(30)));
-    // Where the window may have grown it came back too early.
+    // Too late to say anything.
     flight.sent(1, FLIGHT_BYTES_LEAST, false, at(400));
-    flight.given_back(1, Given { n: MIB, out: 0, certain: false }, at(401));
-    assert_eq!(flight.least, Some(Duration::from_micros(30)));
-    assert_eq!(flight.recent, Some(Duration::from_micros(1)));
+    let delay = flight.delay;
+    flight.given_back(1, given(MIB, 0), at(401).after(FLIGHT_DELAY_MAX));
+    assert_eq!((flight.delay, flight.mark), (delay, None));
+}
+
+#[test]
+fn parts_count_that_come_back_of_a_channel_that_the_limit_can_reach() {
+    let mut flight = Flight::<u8>::new();
+    let at = Timestamp::from_micros(0);
+    flight.given_back(1, given(1, FLIGHT_BYTES_LEAST - 2), at);
+    assert_eq!(flight.grain, None);
+    for (n, grain) in [(9, 9), (7, 7), (8, 7)] {
+        flight.given_back(1, given(n, FLIGHT_BYTES_LEAST - n), at);
+        assert_eq!(flight.grain, Some(grain));
+    }
 }
 
 #[test]
@@ -337,19 +410,7 @@ fn the_limit_is_more_than_the_path_holds_within_bounds() {
         (1, None, 1, u32::MAX),
     ] {
         let mut flight = Flight::<u8>::new();
-        (flight.rate, flight.least, flight.grain) = (rate, least, grain);
+        (flight.rate, flight.least, flight.grain) = (rate, least, Some(grain));
         assert_eq!(flight.target(), limit, "{rate} {least:?} {grain}");
-    }
-}
-
-#[test]
-fn past_the_largest_window_nothing_more_is_tried() {
-    for (rate, state) in [(10, State::Settle), (11, State::Steady)] {
-        let mut flight = Flight::<u8>::with_limit(0);
-        flight.rate = u64::from(MIB) * rate;
-        flight.least = Some(Duration::from_secs(1));
-        flight.grain = 1;
-        flight.consider(flight.rate, Timestamp::from_micros(0));
-        assert_eq!(flight.state, state, "{rate}");
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct SendWindow {
     packet: u32,
     /// Sent and not given back.
     out: u32,
-    /// As it was announced first.
+    /// Its size when nothing was on its way.
     first: u32,
     grown: bool,
 }
@@ -75,26 +75,27 @@ impl SendWindow {
         Ok(())
     }
 
-    /// The peer allows `n` bytes more.
+    /// The peer allows `n` bytes more; gives how many of them were sent and are given back.
     ///
     /// # Errors
     /// [`Error::PeerMisbehaved`] past 2^32 - 1.
-    pub(crate) fn adjust(&mut self, n: u32) -> Result<()> {
+    pub(crate) fn adjust(&mut self, n: u32) -> Result<u32> {
         // "The window MUST NOT be increased above 2^32 - 1 bytes." RFC 4254 section 5.2
-        let untouched = self.available == self.first && self.out == 0;
         let sum = self.available.checked_add(n);
         self.available =
             sum.ok_or(Error::PeerMisbehaved("window above 2^32 - 1 (RFC 4254 section 5.2)"))?;
-        if untouched {
-            // A window that opens in parts: sshd's of a session begins with nothing.
+        if self.out == 0 {
+            // It opens, or has become larger while nothing could come back too early: sshd's
+            // window of a session begins with nothing.
             self.first = self.available;
-            return Ok(());
+            return Ok(0);
         }
-        // A step of growth is half of the first window or more. So is what a peer gives back that
-        // could not for a while.
+        // A step of growth is mostly half of the first window or more. So is what a peer gives back
+        // that could not for a while, or that does so by halves.
         self.grown |= n > self.out || n >= self.first >> 1;
-        self.out = self.out.saturating_sub(n);
-        Ok(())
+        let back = n.min(self.out);
+        self.out = self.out.saturating_sub(back);
+        Ok(back)
     }
 }
 

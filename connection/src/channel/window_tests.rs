@@ -52,15 +52,23 @@ fn what_is_on_its_way_was_sent_and_not_given_back() {
     let mut w = SendWindow::new(100, 100);
     let mut after = |spend: bool, n| {
         if spend {
-            w.spend(n).unwrap()
+            w.spend(n).unwrap();
         } else {
-            w.adjust(n).unwrap()
+            w.adjust(n).unwrap();
         }
         w.out()
     };
     assert_eq!([after(true, 60), after(true, 7), after(false, 20)], [60, 67, 47]);
     assert_eq!([after(false, 47), after(true, 100)], [0, 100]);
     assert_eq!(after(false, 120), 0, "the window has become larger");
+}
+
+#[test]
+fn only_what_was_sent_is_given_back() {
+    let mut w = SendWindow::new(0, 100);
+    assert_eq!(w.adjust(100), Ok(0), "a window that opens");
+    w.spend(70).unwrap();
+    assert_eq!([30, 0, 90, 1].map(|n| w.adjust(n).unwrap()), [30, 0, 40, 0]);
 }
 
 #[test]

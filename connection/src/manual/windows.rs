@@ -19,9 +19,9 @@
 //! The packet is sealed where it lies. The window is spent; when it is used up, the channel
 //! leaves the queue until SSH_MSG_CHANNEL_WINDOW_ADJUST brings more. It may leave earlier: a peer
 //! that is slower than we are lets the whole window wait in buffers, and a byte of any other
-//! channel stands behind it. So the layer tries how little on its way is enough to bring as much
-//! through (`flight.rs`), and while several channels send it holds one that has that much on its
-//! way, though never for ever (`held.rs`).
+//! channel stands behind it. So the layer measures how much the path holds (`flight.rs`), and
+//! while several channels send it holds one that has more than that on its way, though never for
+//! ever (`held.rs`).
 //!
 //! # In
 //!

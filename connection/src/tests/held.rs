@@ -107,6 +107,7 @@ fn what_keeps_a_channel_from_sending_is_limit_or_window() {
 fn only_time_in_which_the_limit_counts_is_measured() {
     let (mut end, key) = limited();
     for (shared, begun) in [(Some(START), Timestamp::from_micros(0)), (None, START)] {
+        send(&mut end, key);
         end.c.flight = Flight::with_limit(LIMIT);
         end.c.shared = shared;
         give_back(&mut end, key, 1, START);
