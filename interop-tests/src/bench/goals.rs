@@ -202,7 +202,7 @@ impl Goal {
     }
 
     /// The same comparison for a program that does not encrypt, with what the cipher costs added
-    /// where it is CPU time that counts: no tunnel comes to less. None where that says nothing.
+    /// where it is CPU time that counts: no tunnel does better. None where that says nothing.
     #[must_use]
     pub fn floor(&self, measured: &[Measured], pairs: &[String]) -> Option<f64> {
         let (row, value) = match (self.than, self.value, self.row) {

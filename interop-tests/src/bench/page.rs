@@ -20,8 +20,9 @@ pub fn renewed(page: &str, measured: impl FnOnce(&str) -> String) -> Result<Stri
     Ok(format!("{before}{BEGIN}\n{}{END}\n{behind}", measured(old)))
 }
 
-/// What stands there: where and how, the goals as a table, and every row as it is printed. What
-/// was not measured now stays as `old` has it, with the run that it is of.
+/// What stands there: where and how, the goals as a table, and every row as it is printed. A row
+/// that was not measured now stays as `old` has it, with the line of its run, unless that was on
+/// another machine.
 #[must_use]
 pub fn text(
     measured: &[Measured],
@@ -30,25 +31,38 @@ pub fn text(
     facts: &[(&str, String)],
     old: &str,
 ) -> String {
-    let mut text = String::new();
-    for (name, value) in facts {
-        let _ = writeln!(text, "- {name}: {value}");
-    }
+    let lines = facts.iter().map(|(name, value)| format!("- {name}: {value}"));
+    let lines: Vec<String> = lines.collect();
+    let same = |line: &String| line.starts_with(RUN) || old.lines().any(|known| known == line);
+    let old = if lines.iter().all(same) { old } else { "" };
+    let date = facts.iter().find(|(name, _)| *name == "run").map(|(_, run)| date_of(run));
+    let rows = rows(measured, pairs, date.unwrap_or_default(), old);
+    let older = old.lines().filter_map(|line| Some((line, line.strip_prefix(RUN)?)));
+    let older = older.filter(|(_, run)| rows.contains(&measured_on(date_of(run))));
+    let older = older.map(|(line, _)| line.to_owned());
+    let head: Vec<String> = lines.into_iter().chain(older).collect();
     let table = goals(measured, pairs, cores, old);
-    let (kept, rows) = rows(measured, pairs, old);
-    for line in old.lines().filter(|line| kept && line.starts_with(RUN)) {
-        let _ = writeln!(text, "{line}");
-    }
-    text + &format!("{table}\n```text\n{rows}\n```\n")
+    format!("{}\n{table}\n```text\n{rows}\n```\n", head.join("\n") + "\n")
 }
 
 /// How the line of a run begins, among what is said of a measurement.
 const RUN: &str = "- run: ";
 
+/// A run's date, by which rows name it.
+fn date_of(run: &str) -> &str {
+    run.split(',').next().unwrap_or_default()
+}
+
+/// The last line of a row.
+fn measured_on(date: &str) -> String {
+    format!("  run of {date}")
+}
+
 fn goals(measured: &[Measured], pairs: &[String], cores: usize, old: &str) -> String {
-    let mut text = "\n| row | whose | what | against | measured | goal | floor | |\n".to_owned();
+    let mut text = "| row | whose | what | against | measured | goal | floor | |\n".to_owned();
     text.push_str("| --- | --- | --- | --- | --- | --- | --- | --- |\n");
     for goal in GOALS {
+        let bound = goal.bound.text();
         let head =
             format!("| {} | {} | {} | {} |", goal.row, goal.pair, goal.value, goal.against());
         let (value, word) = match goal.judge(measured, pairs, cores) {
@@ -59,34 +73,30 @@ fn goals(measured: &[Measured], pairs: &[String], cores: usize, old: &str) -> St
                 (Some(value), format!("needs {} cores", goal.cores))
             }
         };
-        let line = old.lines().find(|line| value.is_none() && line.starts_with(&head));
+        let now = measured.iter().any(|row| row.row == goal.row);
+        let is_old =
+            |line: &&str| line.starts_with(&head) && line.contains(&format!("| {bound} |"));
         let shown =
             |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.2}"));
-        let _ = match line {
+        let _ = match old.lines().find(|line| !now && is_old(line)) {
             Some(line) => writeln!(text, "{line}"),
-            None => writeln!(
-                text,
-                "{head} {} | {} | {} | {word} |",
-                shown(value),
-                goal.bound.text(),
-                shown(goal.floor(measured, pairs)),
-            ),
+            None => {
+                let floor = shown(goal.floor(measured, pairs));
+                writeln!(text, "{head} {} | {bound} | {floor} | {word} |", shown(value))
+            }
         };
     }
     text
 }
 
-/// The rows as they are printed, the older ones first, and whether there is any of those.
-fn rows(measured: &[Measured], pairs: &[String], old: &str) -> (bool, String) {
+/// The rows as they are printed, with the date of their run, the older ones first.
+fn rows(measured: &[Measured], pairs: &[String], date: &str, old: &str) -> String {
     let printed = old.split("```").nth(1).unwrap_or_default().trim_start_matches("text\n");
     let is_new = |name: &str| measured.iter().any(|row| row.row == name);
-    let older = printed.split("\n\n").map(str::trim_end);
-    let older: Vec<&str> = older
-        .filter(|row| row.split_whitespace().next().is_some_and(|name| !is_new(name)))
-        .collect();
-    let newer = measured.iter().map(|row| report::row(row, pairs).trim_end().to_owned());
-    let all: Vec<String> = older.iter().map(|row| (*row).to_owned()).chain(newer).collect();
-    (!older.is_empty(), all.join("\n\n"))
+    let older = printed.split("\n\n").map(|row| row.trim_end().to_owned());
+    let older = older.filter(|row| row.split_whitespace().next().is_some_and(|name| !is_new(name)));
+    let newer = measured.iter().map(|row| report::row(row, pairs) + &measured_on(date));
+    older.chain(newer).collect::<Vec<_>>().join("\n\n")
 }
 
 #[cfg(test)]
@@ -114,34 +124,42 @@ mod tests {
     fn goals_and_rows_stand_on_it() {
         let row = measured("wire/byte", "wall_ms", 9.0, 6.0);
         let pairs = ["ssh+sshd", "tssh+sshd"].map(str::to_owned);
-        let text = text(&[row], &pairs, 2, &[("run", "one".to_owned())], "");
-        assert!(text.starts_with("- run: one\n\n| row |"), "{text}");
+        let text = text(&[row], &pairs, 2, &[("run", "today, 1 rounds".to_owned())], "");
+        assert!(text.starts_with("- run: today, 1 rounds\n\n| row |"), "{text}");
         let goal =
             "| wire/byte | tssh+sshd | wall_ms | ssh+sshd | 0.67 | <= 0.45 | - | **not met** |\n";
         assert!(text.contains(goal), "{text}");
         let goal =
             "| idle | tssh+sshd | client_peak_mib | ssh+sshd | - | <= 0.60 | - | not measured |\n";
         assert!(text.contains(goal), "{text}");
-        assert!(text.contains("```text\nwire/byte ") && text.ends_with(" %\n```\n"), "{text}");
+        assert!(text.contains("|\n\n```text\nwire/byte "), "{text}");
+        assert!(text.ends_with(" %\n  run of today\n```\n"), "{text}");
     }
 
     #[test]
     fn what_is_not_measured_now_stays_with_its_run() {
         let pairs = ["ssh+sshd", "tssh+sshd"].map(str::to_owned);
-        let with = |row, run: &str, old: &str| {
-            text(&[row], &pairs, 2, &[("cpu", "x".to_owned()), ("run", run.to_owned())], old)
+        let with = |row, cpu: &str, run: &str, old: &str| {
+            let facts = [("cpu", cpu.to_owned()), ("run", format!("{run}, 7 rounds"))];
+            text(&[row], &pairs, 2, &facts, old)
         };
-        let first = with(measured("wire/byte", "wall_ms", 9.0, 6.0), "one", "");
-        let both = with(measured("idle", "client_peak_mib", 8.0, 4.0), "two", &first);
-        assert!(both.starts_with("- cpu: x\n- run: two\n- run: one\n\n"), "{both}");
+        let first = with(measured("wire/byte", "wall_ms", 9.0, 6.0), "x", "one", "");
+        let both = with(measured("idle", "client_peak_mib", 8.0, 4.0), "x", "two", &first);
+        let runs = "- cpu: x\n- run: two, 7 rounds\n- run: one, 7 rounds\n\n";
+        assert!(both.starts_with(runs), "{both}");
         for goal in ["| 0.67 | <= 0.45 | - | **not met** |\n", "| 0.50 | <= 0.60 | - | met |\n"] {
             assert!(both.contains(goal), "{both}");
         }
-        assert!(both.contains("```text\nwire/byte ") && both.contains("\n\nidle "), "{both}");
-        // Nothing of an older run is left: neither is its line.
-        let again = with(measured("idle", "client_peak_mib", 8.0, 6.0), "three", &both);
-        let last = with(measured("wire/byte", "wall_ms", 9.0, 3.0), "four", &again);
-        assert!(last.contains("| 0.75 |") && last.contains("| 0.33 |"), "{last}");
-        assert_eq!(last.matches("\nidle ").count(), 1, "{last}");
+        assert!(both.contains("%\n  run of one\n\nidle "), "{both}");
+        // A run of which nothing is left is not named any more.
+        let last = with(measured("wire/byte", "wall_ms", 9.0, 3.0), "x", "three", &both);
+        assert!(last.contains("| 0.33 |") && !last.contains("| 0.67 |"), "{last}");
+        assert!(last.contains("run: two") && !last.contains("run: one"), "{last}");
+        assert_eq!(last.matches("\nwire/byte ").count(), 1, "{last}");
+        // Neither is what was measured on another machine, nor what now failed.
+        let other = with(measured("idle", "client_peak_mib", 8.0, 4.0), "y", "four", &last);
+        assert!(!other.contains("| 0.33 |") && !other.contains("run: two"), "{other}");
+        let failed = with(measured("wire/byte", "other", 9.0, 3.0), "x", "five", &last);
+        assert!(!failed.contains("| 0.33 |") && failed.contains("| - | <= 0.45 |"), "{failed}");
     }
 }
