@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     };
     // Before half an hour of measuring.
     if let Some(path) = &plan.page
-        && let Err(error) = renewed(path, |_| String::new())
+        && let Err(error) = renewed(path, |_| String::new()).and_then(|_| writable(path))
     {
         return give_up(&format!("{}: {error}", path.display()));
     }
@@ -106,6 +106,11 @@ fn run_all(plan: &Plan, words: &[String]) -> ExitCode {
 fn renewed(path: &Path, measured: impl FnOnce(&str) -> String) -> Result<String, String> {
     let old = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
     page::renewed(&old, measured)
+}
+
+fn writable(path: &Path) -> Result<(), String> {
+    let opened = std::fs::OpenOptions::new().append(true).open(path);
+    opened.map(drop).map_err(|error| error.to_string())
 }
 
 /// What was measured where.
