@@ -2,6 +2,7 @@
 
 use std::process::Command;
 use tssh_interop_tests::hostile::fight::user_key;
+use tssh_interop_tests::measure::tree_cpu_seconds;
 use tssh_interop_tests::openssh::{self, Server, ServerOptions};
 use tssh_interop_tests::scratch::Scratch;
 use tssh_interop_tests::skip::skip;
@@ -48,19 +49,8 @@ pub fn status_kib(pid: u32, field: &str) -> usize {
     line.split_ascii_whitespace().next().and_then(|n| n.parse().ok()).expect("a number")
 }
 
-/// CPU time that a process and what it has started have taken, in milliseconds.
+/// CPU time that a process and what it has started have taken, in milliseconds; what has ended
+/// counts, but only to the tick of a clock.
 pub fn cpu_ms(pid: u32) -> u64 {
-    let text = |path: String| std::fs::read_to_string(path).unwrap_or_default();
-    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("a live process");
-    let mut sum = 0;
-    for thread in threads.flatten() {
-        let thread = thread.file_name().into_string().expect("a number");
-        // Nanoseconds on a CPU come first.
-        let stat = text(format!("/proc/{pid}/task/{thread}/schedstat"));
-        let nanos = stat.split(' ').next().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
-        sum += nanos / 1_000_000;
-        let children = text(format!("/proc/{pid}/task/{thread}/children"));
-        sum += children.split_whitespace().filter_map(|c| c.parse().ok()).map(cpu_ms).sum::<u64>();
-    }
-    sum
+    (tree_cpu_seconds(pid) * 1000.0) as u64
 }
