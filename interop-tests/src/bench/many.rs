@@ -3,6 +3,7 @@
 use super::peers::Pair;
 use super::tunnel::{Manner, Tunnel};
 use super::{Sample, sample};
+use crate::measure::machine_seconds;
 use crate::toys::{Service, Toy};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -21,15 +22,17 @@ pub fn short(pair: &Pair, manner: &Manner, count: u64, at_once: u64) -> Result<S
     let tunnel = Tunnel::start(pair, manner, service.port())?;
     exchange(&mut tunnel.connect()?, 0).map_err(|error| error.to_string())?;
     let (client, server, begun) = (tunnel.client_cpu(), tunnel.server_cpu(), Instant::now());
+    let machine = machine_seconds();
     spread(count, at_once, &|number| {
         let mut connection = tunnel.connect()?;
         let exchanged = exchange(&mut connection, number).and_then(|()| finish(&mut connection));
         exchanged.map_err(|error| error.to_string())
     })?;
-    let wall = begun.elapsed().as_secs_f64();
+    let (wall, machine) = (begun.elapsed().as_secs_f64(), machine_seconds() - machine);
     let (client, server) = (tunnel.client_cpu() - client, tunnel.server_cpu() - server);
     Ok(sample([
         ("rate_per_s", count as f64 / wall),
+        ("busy_cores", machine / wall),
         ("client_cpu_us_each", client * 1e6 / count as f64),
         ("server_cpu_us_each", server * 1e6 / count as f64),
     ]))

@@ -8,8 +8,10 @@ use crate::tssh::{tssh_binary, with};
 use std::path::PathBuf;
 use std::process::Command;
 
-/// After how many bytes keys are renewed where they are renewed often.
-pub const REKEY_BYTES: u64 = 1024 * 1024;
+/// After how many bytes keys are renewed where they are renewed often. 8 MiB are no multiple of it:
+/// paramiko answers a channel's close on the thread that would have to go on with its own key
+/// exchange, so one that begins with the last bytes stands still for 30 seconds.
+pub const REKEY_BYTES: u64 = 1_100_000;
 
 /// What a client shall do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
