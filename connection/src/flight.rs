@@ -201,9 +201,7 @@ impl<K: Copy + Eq> Flight<K> {
 
     /// A mark came back after so long; too early, unless that is certain.
     fn came_back(&mut self, delay: Duration, certain: bool, now: Timestamp) {
-        if certain || delay > self.delay {
-            self.delay = delay;
-        }
+        self.delay = if certain { delay } else { delay.max(self.delay) };
         match self.state {
             State::Steady if certain => {
                 let least = self.least.map_or(delay, |least| least.min(delay));
