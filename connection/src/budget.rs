@@ -76,7 +76,10 @@ impl Budget {
     /// the need, OpenSSH's sender fills with data that it then moves about in its memory: with
     /// 8 MiB of it, for seconds.
     pub(crate) fn grow(&mut self, target: u32) -> u32 {
-        let half = u32::try_from(self.left() >> 1).unwrap_or(u32::MAX);
+        // A quarter is left to small windows: readers that have stopped give nothing back, and
+        // those who come later are not to live on the least window.
+        let kept = if target < WINDOW_FIRST_BYTES >> 3 { 0 } else { self.pool >> 2 };
+        let half = u32::try_from(self.left().saturating_sub(kept) >> 1).unwrap_or(u32::MAX);
         let step = if target < WINDOW_FIRST_BYTES {
             target
         } else {
@@ -139,7 +142,7 @@ mod tests {
         for _ in 0..40 {
             target += budget.grow(target);
         }
-        assert!(target > 11 * 1024 * 1024, "{target}");
+        assert!(target > 8 * 1024 * 1024, "{target}");
         assert!((0..5119).all(|_| budget.first().is_some()));
     }
 
@@ -161,6 +164,21 @@ mod tests {
         assert_eq!(*steps.last().unwrap(), 16.0);
     }
 
+    /// Readers that have stopped hold what they have; whoever comes then gets more than the least.
+    #[test]
+    fn growth_leaves_something_to_those_who_come_later() {
+        let mut budget = Budget::new(CHANNEL_MEMORY_BYTES, None);
+        let mut stopped: Vec<u32> = (0..8).map(|_| budget.first().unwrap()).collect();
+        for _ in 0..40 {
+            stopped.iter_mut().for_each(|target| *target += budget.grow(*target));
+        }
+        let mut target = budget.first().unwrap();
+        for _ in 0..40 {
+            target += budget.grow(target);
+        }
+        assert!(target >= WINDOW_FIRST_BYTES >> 3, "{target}");
+    }
+
     #[test]
     fn a_channel_above_its_fair_share_gives_back_when_little_is_left() {
         let mut budget = Budget::new(CHANNEL_MEMORY_BYTES, None);
@@ -171,7 +189,7 @@ mod tests {
         }
         (0..9).for_each(|_| assert!(budget.first().is_some()));
         let excess = budget.excess(target);
-        assert!(excess > 9 * 1024 * 1024, "{excess}");
+        assert!(excess > 7 * 1024 * 1024, "{excess}");
         budget.give_back(excess);
         assert!(budget.grow(LEAST) > 0, "what was given back serves others");
     }
@@ -220,7 +238,12 @@ mod tests {
         };
         assert_eq!(grow(2 * least, LEAST), LEAST);
         assert_eq!(grow(2 * least - 1, LEAST), 0);
-        assert_eq!(grow(6 * least, 1 << 20), 3 * LEAST);
+        assert_eq!(grow(8 * least, 1 << 20), 3 * LEAST, "a quarter is kept");
+        let small = WINDOW_FIRST_BYTES >> 3;
+        assert_eq!(
+            [small - 1, small].map(|target| grow(8 * least, target)),
+            [4 * LEAST, 3 * LEAST]
+        );
         assert_eq!(grow(1 << 40, LEAST - 1), 0);
         assert_eq!(grow(1 << 40, WINDOW_BYTES_MAX - LEAST), LEAST);
         assert_eq!(grow(1 << 40, WINDOW_BYTES_MAX - LEAST + 1), 0);
