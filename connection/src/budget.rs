@@ -2,9 +2,10 @@
 //!
 //! Part of the sum is kept for least windows, so that thousands of channels open whatever a few
 //! have taken. The rest is shared: a new channel gets a part of what is left that shrinks with
-//! the number of channels, a channel that proves to need more gets up to half of what is left, and
-//! a busy channel that holds more than its fair share when little is left gives some back as it
-//! goes (it is simply not credited for it).
+//! the number of channels, a channel that proves to need more gets up to half of what is left, but
+//! for a quarter of the pool once it is no longer small, and a busy channel that holds more than
+//! its fair share when little is left gives some back as it goes (it is simply not credited for
+//! it).
 //!
 //! Where the owner has fixed the size of windows, a channel gets that size as long as there is as
 //! much; otherwise a part of what is left, as without, and it grows up to that size and not beyond.
