@@ -14,6 +14,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tssh_forward::driver::LowWater;
 
 /// Pause between two rounds over all addresses (`ConnectionAttempts`), as in ssh.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -208,6 +209,18 @@ async fn bind_address(bind: &str, target: SocketAddr) -> std::result::Result<IpA
         .find(|address| address.is_ipv4() == target.is_ipv4())
         .map(|address| address.ip())
         .ok_or_else(|| format!("bind address {bind} is of another address family"))
+}
+
+impl Socket {
+    /// The mark from which on what waits on it wakes the driver. A proxy's has none: it may be
+    /// anything.
+    #[must_use]
+    pub fn low_water(&self) -> Option<LowWater> {
+        match self {
+            Self::Tcp(stream) => LowWater::of(stream),
+            Self::Proxy(_) => None,
+        }
+    }
 }
 
 impl AsyncRead for Socket {

@@ -9,6 +9,21 @@ pub const SSH_READ_BYTES: usize = 128 * 1024;
 /// The same at first. A login and a terminal never fill it, and memory that is not touched costs
 /// neither time at the start nor room while nothing happens.
 pub const SSH_READ_FIRST_BYTES: usize = 8 * 1024;
+/// Bytes that wake the reader of a fast stream: the fewer wakes the better, up to what one read
+/// takes. A peer that limits what is on its way must not wait for us to read it before as much is:
+/// tssh and tsshd leave more than that on their way.
+pub const GATHER_BYTES: usize = 256 * 1024;
+/// How long as much is waited for. At the least rate it takes three quarters of that.
+pub const GATHER_TIME: Duration = Duration::from_millis(1);
+/// From this rate on: what comes more slowly leaves time to sleep between its packets.
+pub const GATHER_LEAST_BYTES_PER_MS: f64 = 341.0 * 1024.0;
+/// So much in a row is a stream.
+pub const GATHER_AFTER_BYTES: usize = 1024 * 1024;
+/// The same for a peer that has let us wait in vain: each time twice as much, up to this. So no
+/// more than [`GATHER_TIME`] is lost for as many bytes, however they come.
+pub const GATHER_AFTER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Data that is shorter than this may be what somebody is waiting for.
+pub const GATHER_SMALL_BYTES: usize = 1024;
 /// Pieces that one write takes: both halves of a ring and a read's worth of full packets.
 pub const PIECES_PER_WRITE: usize = 2 + tssh_connection::limits::PIECES_MAX;
 /// Rounds of the loop before the task lets others run; each moves at most one read and one full

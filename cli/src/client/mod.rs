@@ -391,6 +391,7 @@ async fn log_in(
         host: settings.host_name.clone(),
         waits: waits(&settings, time_left),
         channel_timeouts: ChannelTimeouts::new(settings.quality.channel_timeouts.clone()),
+        low_water: stream.low_water(),
         ..DriverOptions::default()
     };
     let client = Client::new(Arc::clone(&settings), plan, address, Arc::clone(&shared), questions);

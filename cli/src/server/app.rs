@@ -18,7 +18,7 @@ use tssh_connection::{
     Answer, ChannelEvent, ChannelKey, ChannelRequest, Event, GlobalRequest, OpenFailure, OpenKind,
 };
 use tssh_forward::core::policy::{Policy, X11Policy};
-use tssh_forward::driver::{AppEvent, Application, Control, Handle};
+use tssh_forward::driver::{AppEvent, Application, Control, Handle, LowWater};
 use tssh_transport::disconnect::DisconnectReason;
 use tssh_transport::userauth::{AuthAnswer, AuthEvent, AuthQuestion};
 use tssh_transport::wire::Writer;
@@ -31,12 +31,14 @@ pub struct Hooks {
     pub authenticated: Option<Box<dyn FnOnce() + Send>>,
     /// What writes the connection down.
     pub recorder: Option<Recorder>,
+    /// The mark of the socket from which on what waits on it wakes the driver.
+    pub low_water: Option<LowWater>,
 }
 
 impl Default for Hooks {
     /// Nothing is to be heard.
     fn default() -> Self {
-        Self { started: None, authenticated: None, recorder: None }
+        Self { started: None, authenticated: None, recorder: None, low_water: None }
     }
 }
 

@@ -21,7 +21,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tssh_forward::Ended;
 use tssh_forward::core::local::BindFault;
-use tssh_forward::driver::{Acceptor, Handle};
+use tssh_forward::driver::{Acceptor, Handle, LowWater};
 use tssh_transport::Side;
 use tssh_transport::disconnect::DisconnectReason;
 use tssh_transport::entropy::SEED_BYTES;
@@ -339,6 +339,7 @@ impl Connection {
             })),
             authenticated: Some(Box::new(move || drop(starting))),
             recorder,
+            low_water: LowWater::of(&stream),
         };
         let ended = serve(stream, policy, peer, seed, hooks).await;
         drop(alive);

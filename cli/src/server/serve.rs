@@ -67,6 +67,7 @@ where
             keepalive: policy.keepalive,
             ..Waits::default()
         },
+        low_water: hooks.low_water.take(),
         // Nothing before the login, whose key may narrow it down.
         ..DriverOptions::default()
     };

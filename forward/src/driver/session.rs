@@ -10,6 +10,7 @@ use crate::core::policy::Policy;
 use crate::driver::carrier::Carrier;
 use crate::driver::clock::{Alarm, Clock};
 use crate::driver::event::{AppEvent, Application};
+use crate::driver::gather::{Gather, LowWater};
 use crate::driver::handle::{Call, Control, Handle};
 use crate::driver::ready::Token;
 use crate::driver::text::error_text;
@@ -39,6 +40,8 @@ pub struct DriverOptions {
     pub policy: Policy,
     /// How long channels may be idle.
     pub channel_timeouts: ChannelTimeouts,
+    /// The socket's own mark, where it has one.
+    pub low_water: Option<LowWater>,
 }
 
 /// Runs one connection to its end, in this task. Dropping the future drops every socket.
@@ -77,6 +80,8 @@ struct Driver<S, A> {
     readable: bool,
     /// Room to lend for one read: it doubles when a read has filled it.
     read_bytes: usize,
+    gather: Gather,
+    low_water: Option<LowWater>,
     writable: bool,
     /// Writing failed. What the peer said before it left is still read, to its end, or to the time
     /// given here at the latest.
@@ -115,6 +120,8 @@ where
             alarm_waker: carrier.ready.waker(Token::Alarm),
             readable: true,
             read_bytes: SSH_READ_FIRST_BYTES,
+            gather: Gather::default(),
+            low_water: options.low_water,
             writable: true,
             write_error: None,
             dead: false,
@@ -163,6 +170,9 @@ where
         moved |= self.carrier.send_turns()?;
         // What all of this left to say goes out with it.
         self.advance()?;
+        if self.carrier.stack.take_urgent() {
+            self.gather(Gather::stop);
+        }
         moved |= self.write_ssh();
         let now = self.carrier.now();
         if let Some((text, _)) = self.write_error.take_if(|(_, by)| *by <= now) {
@@ -260,6 +270,7 @@ where
                 }
                 let now = self.carrier.now();
                 self.carrier.timers.heard(now);
+                self.gather(|gather| gather.read(n, now));
                 return true;
             }
             Some(Poll::Ready(Ok(()))) => self.peer_left(Ended::Protocol(Error::ConnectionClosed)),
@@ -268,6 +279,17 @@ where
             Some(Poll::Ready(Err(error))) => self.peer_left(Ended::Socket(error_text(&error))),
         }
         true
+    }
+
+    /// Asks when to be woken, and arranges for it.
+    fn gather(&mut self, ask: impl FnOnce(&mut Gather) -> Option<usize>) {
+        if let Some(low_water) = &self.low_water
+            && let Some(bytes) = ask(&mut self.gather)
+            && !low_water.set(bytes)
+        {
+            self.low_water = None;
+            self.gather = Gather::default();
+        }
     }
 
     /// The peer is gone. A server may leave at once when the last channel has ended: that is no
@@ -348,7 +370,8 @@ where
         let ending = self.carrier.ending.as_ref().map(|ending| ending.by);
         let unheard = self.write_error.as_ref().map(|(_, by)| *by);
         let times = [self.carrier.stack.deadline(), self.carrier.timers.deadline(), ending];
-        let earliest = times.into_iter().chain([self.carrier.deadline(), unheard]).flatten().min();
+        let more = [self.carrier.deadline(), unheard, self.gather.deadline()];
+        let earliest = times.into_iter().chain(more).flatten().min();
         if let Some(deadline) = earliest {
             self.alarm.set(deadline, &mut Context::from_waker(&self.alarm_waker));
         }
@@ -356,6 +379,7 @@ where
 
     fn on_time(&mut self) -> Result<(), Error> {
         let now = self.carrier.now();
+        self.gather(|gather| gather.on_time(now));
         if self.carrier.ending.is_some() || self.left.is_some() {
             return Ok(());
         }

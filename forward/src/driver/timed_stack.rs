@@ -1,6 +1,7 @@
 //! The one place through which everything reaches the stack: all of it at the time of the round.
 
 use crate::core::idle::Idle;
+use crate::limits::GATHER_SMALL_BYTES;
 use tssh_connection::{
     Answer, ChannelEvent, ChannelKey, ChannelRequest, Event, GlobalRequest, Happening, LocalError,
     OpenFailure, OpenKind, RequestTag, Stack, Stream, Turn,
@@ -37,11 +38,13 @@ pub(crate) struct TimedStack {
     now: Timestamp,
     /// Which channels nothing passes through.
     idle: Idle,
+    /// Whether anything but a stream towards us has come or gone since somebody asked.
+    urgent: bool,
 }
 
 impl TimedStack {
     pub(crate) fn new(stack: Stack, idle: Idle) -> Self {
-        Self { stack, now: Timestamp::default(), idle }
+        Self { stack, now: Timestamp::default(), idle, urgent: false }
     }
 
     /// The earliest moment at which a channel has been idle for too long.
@@ -76,6 +79,12 @@ impl TimedStack {
         }
     }
 
+    /// Whether anything has come or gone since the last call that may be waited for: an event, data
+    /// in a small packet, data of ours.
+    pub(crate) const fn take_urgent(&mut self) -> bool {
+        core::mem::replace(&mut self.urgent, false)
+    }
+
     pub(crate) fn wants_read(&self) -> bool {
         self.stack.wants_read()
     }
@@ -105,6 +114,7 @@ impl TimedStack {
         Ok(match self.stack.next(self.now)? {
             None => Next::Idle,
             Some(Happening::Event(event)) => {
+                self.urgent = true;
                 if let Event::Channel(ChannelEvent::OpenRequest { channel, kind }) = &event {
                     self.idle.opened(*channel, kind.name(), self.now);
                 }
@@ -112,6 +122,7 @@ impl TimedStack {
             }
             Some(Happening::Data(delivery)) => {
                 let channel = delivery.channel();
+                self.urgent |= delivery.bytes().len() < GATHER_SMALL_BYTES;
                 match deliver(channel, delivery.stream()) {
                     Delivery::Discard => {
                         let n = delivery.bytes().len();
@@ -158,6 +169,7 @@ impl TimedStack {
     ) -> Result<usize> {
         let sent = self.stack.send_data(channel, stream, fill)?;
         if sent > 0 {
+            self.urgent = true;
             self.idle.moved(channel, self.now);
         }
         Ok(sent)

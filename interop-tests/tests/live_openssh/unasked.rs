@@ -40,7 +40,7 @@ async fn attack(listener: TcpListener, policy: Arc<ServerPolicy>) {
             let handle = handle.lock().expect("a lock").clone();
             handle.expect("a handle").post(open_unasked).expect("a living connection");
         })),
-        recorder: None,
+        ..Hooks::default()
     };
     serve(socket, policy, Peer::default(), [9; SEED_BYTES], hooks).await;
 }

@@ -1,0 +1,234 @@
+//! A fast stream wakes its reader for many packets at once.
+//!
+//! A reader that is as fast as the stream sleeps after nearly every packet, and is woken for the
+//! next: a switch of tasks for 32 KiB, paid here and, as it is the sender's system call that wakes,
+//! there too. So while data comes faster than it could be waited for in vain, and nothing else
+//! does, the socket wakes us only when [`GATHER_BYTES`] are there (`SO_RCVLOWAT`), or when
+//! [`GATHER_TIME`] has passed without as much: then every byte wakes again.
+//!
+//! Whatever somebody may be waiting for ends it too: a small packet, an event, data of our own.
+
+use crate::limits::{
+    GATHER_AFTER_BYTES, GATHER_AFTER_BYTES_MAX, GATHER_BYTES, GATHER_LEAST_BYTES_PER_MS,
+    GATHER_TIME,
+};
+use nix::{libc, setsockopt_impl, sockopt_impl};
+use std::os::fd::{AsFd, OwnedFd};
+use tssh_transport::Timestamp;
+
+sockopt_impl!(
+    /// From how many waiting bytes on a socket counts as readable.
+    ReceiveLowWater,
+    SetOnly,
+    libc::SOL_SOCKET,
+    libc::SO_RCVLOWAT,
+    usize
+);
+
+/// The low-water mark of a TCP socket: a second hold on it, which goes with the driver.
+#[derive(Debug)]
+pub struct LowWater(OwnedFd);
+
+impl LowWater {
+    /// That of `socket`; none where there is no descriptor left for it, nor where what is there
+    /// already would wake nobody once the mark is lowered, as before Linux 4.18.
+    pub fn of(socket: impl AsFd) -> Option<Self> {
+        let release = rustix::system::uname();
+        let wakes =
+            cfg!(target_os = "linux") && wakes_when_lowered(release.release().to_str().ok()?);
+        wakes.then(|| socket.as_fd().try_clone_to_owned().ok().map(Self)).flatten()
+    }
+
+    /// From now on so many bytes wake the reader. `false` where the socket knows no such mark.
+    pub(crate) fn set(&self, bytes: usize) -> bool {
+        nix::sys::socket::setsockopt(&self.0, ReceiveLowWater, &bytes).is_ok()
+    }
+}
+
+/// Whether a Linux of this release looks at what is there when the mark is set.
+fn wakes_when_lowered(release: &str) -> bool {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+    let (Some(Ok(major)), Some(Ok(minor))) = (numbers.next(), numbers.next()) else { return false };
+    (major, minor) >= (4, 18)
+}
+
+/// When to wait for more, and when no longer. What is returned is the mark to set.
+#[derive(Debug)]
+pub(crate) struct Gather {
+    /// When what is counted began to come.
+    since: Timestamp,
+    /// Bytes of a stream and of nothing else.
+    bytes: usize,
+    /// So many of them begin it.
+    after: usize,
+    /// While it goes on: until when more is waited for.
+    until: Option<Timestamp>,
+}
+
+impl Default for Gather {
+    fn default() -> Self {
+        Self { since: Timestamp::default(), bytes: 0, after: GATHER_AFTER_BYTES, until: None }
+    }
+}
+
+impl Gather {
+    /// So much was read.
+    pub(crate) fn read(&mut self, bytes: usize, now: Timestamp) -> Option<usize> {
+        if self.bytes == 0 {
+            self.since = now;
+        }
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.until.is_some() {
+            self.until = Some(now.after(GATHER_TIME));
+            return None;
+        }
+        if self.bytes < self.after {
+            return None;
+        }
+        let millis = now.since(self.since).as_secs_f64() * 1000.0;
+        let fast = millis * GATHER_LEAST_BYTES_PER_MS <= self.bytes as f64;
+        self.bytes = 0;
+        self.until = fast.then(|| now.after(GATHER_TIME));
+        fast.then_some(GATHER_BYTES)
+    }
+
+    /// Something came or went that somebody may be waiting for.
+    pub(crate) fn stop(&mut self) -> Option<usize> {
+        self.bytes = 0;
+        self.until.take().map(|_| 1)
+    }
+
+    /// When more has been waited for long enough.
+    pub(crate) const fn deadline(&self) -> Option<Timestamp> {
+        self.until
+    }
+
+    /// It may have been: a stream that stops early has to be longer the next time.
+    pub(crate) fn on_time(&mut self, now: Timestamp) -> Option<usize> {
+        self.until.filter(|until| *until <= now)?;
+        self.after = match self.bytes >= GATHER_AFTER_BYTES_MAX {
+            true => GATHER_AFTER_BYTES,
+            false => self.after.saturating_mul(2).min(GATHER_AFTER_BYTES_MAX),
+        };
+        self.stop()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read as _, Write as _};
+    use std::net::{TcpListener, TcpStream};
+    use std::time::Duration;
+
+    fn at(micros: u64) -> Timestamp {
+        Timestamp::from_micros(micros)
+    }
+
+    /// Reads `bytes` in pieces of 128 KiB at so many microseconds each, up to the first mark.
+    fn stream(gather: &mut Gather, now: &mut u64, bytes: usize, each: u64) -> Option<usize> {
+        let mut mark = None;
+        for _ in 0..bytes / (128 * 1024) {
+            mark = mark.or(gather.read(128 * 1024, at(*now)));
+            *now += each;
+        }
+        mark
+    }
+
+    #[test]
+    fn a_fast_stream_is_waited_for_and_a_slow_one_is_not() {
+        // 341 KiB a millisecond are 128 KiB in 375 microseconds; seven of them lie between the
+        // first of eight and the last, so that 428 are just fast enough.
+        for (each, mark) in [(100, Some(GATHER_BYTES)), (428, Some(GATHER_BYTES)), (430, None)] {
+            let (mut gather, mut now) = (Gather::default(), 0);
+            assert_eq!(stream(&mut gather, &mut now, GATHER_AFTER_BYTES, each), mark, "{each}");
+            assert_eq!(gather.deadline().is_some(), mark.is_some());
+        }
+    }
+
+    #[test]
+    fn what_may_be_waited_for_ends_it_and_begins_the_count_anew() {
+        let (mut gather, mut now) = (Gather::default(), 0);
+        assert_eq!(stream(&mut gather, &mut now, GATHER_AFTER_BYTES - 128 * 1024, 100), None);
+        assert_eq!(gather.stop(), None);
+        assert_eq!(stream(&mut gather, &mut now, GATHER_AFTER_BYTES - 128 * 1024, 100), None);
+        assert_eq!(stream(&mut gather, &mut now, 128 * 1024, 100), Some(GATHER_BYTES));
+        assert_eq!(gather.stop(), Some(1));
+        assert_eq!(gather.deadline(), None);
+        assert_eq!(gather.stop(), None);
+        assert_eq!(
+            stream(&mut gather, &mut now, GATHER_AFTER_BYTES, 100),
+            Some(GATHER_BYTES),
+            "nothing was waited for in vain"
+        );
+    }
+
+    #[test]
+    fn every_read_gives_more_time_and_the_end_of_it_lowers_the_mark() {
+        let (mut gather, mut now) = (Gather::default(), 0);
+        stream(&mut gather, &mut now, GATHER_AFTER_BYTES, 100);
+        now += 800;
+        assert_eq!(gather.read(GATHER_BYTES, at(now)), None);
+        assert_eq!(gather.deadline(), Some(at(now + 1000)));
+        assert_eq!(gather.on_time(at(now + 999)), None);
+        assert_eq!(gather.on_time(at(now + 1000)), Some(1));
+        assert_eq!(gather.on_time(at(now + 2000)), None);
+    }
+
+    #[test]
+    fn a_peer_that_stops_early_has_to_send_more_each_time() {
+        let (mut gather, mut now) = (Gather::default(), 0);
+        let mut after = GATHER_AFTER_BYTES;
+        for _ in 0..10 {
+            assert_eq!(stream(&mut gather, &mut now, after - 128 * 1024, 1), None);
+            assert_eq!(stream(&mut gather, &mut now, 128 * 1024, 1), Some(GATHER_BYTES));
+            now += 5000;
+            assert_eq!(gather.on_time(at(now)), Some(1));
+            after = (after * 2).min(GATHER_AFTER_BYTES_MAX);
+        }
+        assert_eq!(after, GATHER_AFTER_BYTES_MAX);
+        // One that sends as much without stopping is believed again.
+        stream(&mut gather, &mut now, 2 * GATHER_AFTER_BYTES_MAX, 1);
+        now += 5000;
+        assert_eq!(gather.on_time(at(now)), Some(1));
+        assert_eq!(stream(&mut gather, &mut now, GATHER_AFTER_BYTES, 1), Some(GATHER_BYTES));
+    }
+
+    #[test]
+    fn a_release_is_told_by_its_first_two_numbers() {
+        for (release, wakes) in [
+            ("6.18.44-arch1", true),
+            ("4.18.0-553.el8_10.x86_64", true),
+            ("5.4", true),
+            ("4.17.19", false),
+            ("3.10.0-1160.el7.x86_64", false),
+            ("4", false),
+            ("", false),
+            ("seven.eight", false),
+        ] {
+            assert_eq!(wakes_when_lowered(release), wakes, "{release}");
+        }
+    }
+
+    #[test]
+    fn a_lowered_mark_wakes_for_what_is_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut far, _) = listener.accept().unwrap();
+        let low_water = LowWater::of(&far).unwrap();
+        assert!(low_water.set(GATHER_BYTES));
+        near.write_all(&[7; 1000]).unwrap();
+        let readable = |far: &TcpStream, patience: Duration| {
+            use rustix::event::{PollFd, PollFlags, Timespec, poll};
+            let patience = Timespec::try_from(patience).unwrap();
+            poll(&mut [PollFd::new(far, PollFlags::IN)], Some(&patience)).unwrap() == 1
+        };
+        assert!(!readable(&far, Duration::from_millis(20)));
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| readable(&far, Duration::from_secs(20)));
+            assert!(low_water.set(1));
+            assert!(waits.join().unwrap());
+        });
+        far.read_exact(&mut [0; 1000]).unwrap();
+    }
+}
