@@ -87,18 +87,21 @@ impl Stack {
         stream: Stream,
         fill: impl FnOnce(&mut [u8]) -> usize,
     ) -> Result<usize> {
-        let Some((connection, mut outlet)) = self.sending() else { return Ok(0) };
+        // A copy for a recording, and for nothing else: it would cost as much as a read does.
         #[cfg(feature = "transcript")]
-        let mut sent = alloc::vec::Vec::new();
+        let mut sent = self.log().is_some().then(alloc::vec::Vec::new);
+        let Some((connection, mut outlet)) = self.sending() else { return Ok(0) };
         #[cfg(feature = "transcript")]
         let fill = |area: &mut [u8]| {
             let n = fill(area);
-            sent.extend_from_slice(area.get(..n).unwrap_or(area));
+            if let Some(sent) = &mut sent {
+                sent.extend_from_slice(area.get(..n).unwrap_or(area));
+            }
             n
         };
         let outcome = connection.send_data(channel, stream, &mut outlet, fill);
         #[cfg(feature = "transcript")]
-        self.note(&Call::Data(channel, stream, &sent));
+        self.note(&Call::Data(channel, stream, &sent.unwrap_or_default()));
         self.tell_tracer();
         match &outcome {
             Ok(0) => {}
