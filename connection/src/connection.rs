@@ -288,11 +288,16 @@ impl Connection {
 
     /// Gives a channel a place in the queue if it could use a turn and has none.
     pub(crate) fn schedule_if_ready(&mut self, key: ChannelKey) {
+        self.schedule_by(key, |schedule, session| schedule.push(key, session, false));
+    }
+
+    /// The same, with a place in the schedule of the caller's choice.
+    pub(crate) fn schedule_by(&mut self, key: ChannelKey, push: impl FnOnce(&mut Schedule, bool)) {
         let limit = self.flight_limit();
         let Some(channel) = self.table.get_mut(key) else { return };
         if channel.wants_turn(limit) && !channel.scheduled {
             channel.scheduled = true;
-            self.schedule.push(key, channel.session);
+            push(&mut self.schedule, channel.session);
         } else {
             self.hold_if_limited(key);
         }
@@ -332,7 +337,7 @@ impl Connection {
     pub(crate) fn want_send(&mut self, key: ChannelKey, stream: Stream) {
         if let Some(channel) = self.table.get_mut(key) {
             channel.set_ready(stream, true);
-            self.schedule_if_ready(key);
+            self.schedule_by(key, |schedule, session| schedule.push(key, session, true));
         }
     }
 

@@ -195,7 +195,8 @@ impl Connection {
             self.on_its_way(key);
             self.trace_window(key, Side::We, "spent", u32::try_from(sent).unwrap_or(u32::MAX));
         }
-        self.schedule_if_ready(key);
+        let (packet, full) = (u32::try_from(sent).unwrap_or(u32::MAX), sent == max);
+        self.schedule_by(key, |schedule, session| schedule.push_again(key, session, packet, full));
         Ok(sent)
     }
 

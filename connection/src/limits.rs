@@ -12,6 +12,9 @@ pub const PACKET_BYTES_MAX: u32 = 32 * 1024;
 /// Data that we put into one packet, whatever the peer would take: one channel's packet is what
 /// the others wait for.
 pub const SEND_BYTES_MAX: u32 = 32 * 1024;
+/// A turn of one of several channels that send all the time: four packets, which the peer can pass
+/// on in one go. More makes the others wait, and brings little.
+pub const TURN_BYTES: u32 = 128 * 1024;
 
 /// Receive window of the first channel: what OpenSSH offers.
 pub const WINDOW_FIRST_BYTES: u32 = 2 * 1024 * 1024;
