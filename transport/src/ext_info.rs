@@ -3,7 +3,7 @@
 use crate::error::{Error, Result, decode};
 use crate::limits;
 use crate::messages::transport::ExtInfo;
-use crate::text::printable;
+use crate::text::one_line;
 use crate::wire::{Message as _, Reader, Writer};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -38,7 +38,7 @@ impl PeerExtensions {
             let value = r.string("extension-value").map_err(fault)?;
             match name {
                 b"server-sig-algs" => {
-                    let text = printable(value, limits::EXT_INFO_VALUE_BYTES_MAX);
+                    let text = one_line(value, limits::EXT_INFO_VALUE_BYTES_MAX);
                     self.server_sig_algs = Some(text);
                 }
                 b"ping@openssh.com" => self.ping = true,
@@ -82,6 +82,17 @@ mod tests {
         }
         assert_eq!(peer.server_sig_algs.as_deref(), Some("ssh-ed25519,rsa-sha2-512"));
         assert!(peer.ping);
+    }
+
+    /// Found by the fuzz target `messages_transport`: a list with line feeds began lines of its own
+    /// where it was shown.
+    #[test]
+    fn a_list_stays_on_its_line() {
+        let mut peer = PeerExtensions::default();
+        let list = ["ssh-ed25519\ndebug1: \tall is well".to_string()];
+        assert_eq!(peer.read(&server_ext_info(&list, false)), Ok(()));
+        let shown = peer.server_sig_algs.unwrap();
+        assert_eq!(shown, "ssh-ed25519\\012debug1: \\011all is well");
     }
 
     #[test]
