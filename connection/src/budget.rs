@@ -72,10 +72,11 @@ impl Budget {
     }
 
     /// How much a window of `target` bytes that proves too small grows: it doubles up to what
-    /// OpenSSH gives every channel, and takes smaller steps from there, as far as the largest
-    /// window, or the one that is fixed, and half of what is left allow. What a window has beyond
-    /// the need, OpenSSH's sender fills with data that it then moves about in its memory: with
-    /// 8 MiB of it, for seconds.
+    /// OpenSSH gives every channel, and takes steps of as much or of a quarter from there, as far
+    /// as the largest window, or the one that is fixed, and half of what is left allow. Each step
+    /// takes two round trips to show whether it was enough. What a window has beyond the need,
+    /// OpenSSH's sender fills with data that it then moves about in its memory: with 8 MiB of it,
+    /// for seconds.
     pub(crate) fn grow(&mut self, target: u32) -> u32 {
         // A quarter is left to small windows: readers that have stopped give nothing back, and
         // those who come later are not to live on the least window.
@@ -84,7 +85,7 @@ impl Budget {
         let step = if target < WINDOW_FIRST_BYTES {
             target
         } else {
-            (target >> 2).max(WINDOW_FIRST_BYTES >> 1)
+            (target >> 2).max(WINDOW_FIRST_BYTES)
         };
         let most = self.fixed.unwrap_or(WINDOW_BYTES_MAX);
         let extra = step.min(most.saturating_sub(target)).min(half);
@@ -160,8 +161,8 @@ mod tests {
             steps.push(target >> 10);
         }
         let steps: Vec<f64> = steps.into_iter().map(|kib| f64::from(kib) / 1024.0).collect();
-        assert_eq!(steps[..6], [0.5, 1.0, 2.0, 3.0, 4.0, 5.0]);
-        assert_eq!(steps[6..8], [6.25, 7.8125]);
+        assert_eq!(steps[..6], [0.5, 1.0, 2.0, 4.0, 6.0, 8.0]);
+        assert_eq!(steps[6..8], [10.0, 12.5]);
         assert_eq!(*steps.last().unwrap(), 16.0);
     }
 

@@ -46,7 +46,8 @@
 //! The layer knows the round trip as the shortest time in which anything of ours was ever
 //! answered. Where more than half a window was consumed within that time and nothing waits in the
 //! ring, the window doubles, as far as the budget has bytes left. From 2 MiB, which is what OpenSSH
-//! gives, it takes four fifths, and the window grows by a quarter: OpenSSH's sender fills what a
-//! window has beyond the need with data that it then moves about in its memory.
+//! gives, it takes four fifths, and the window grows by as much, or by a quarter where that is
+//! more: OpenSSH's sender fills what a window has beyond the need with data that it then moves
+//! about in its memory.
 //! With `ChannelWindow SIZE` it has that size from the start instead, and `ChannelMemory` is what
 //! the budget has in all.
