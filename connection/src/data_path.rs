@@ -155,7 +155,8 @@ impl Connection {
 
     /// Sends one packet of data: `fill` puts at most as many bytes as it is lent into it and says
     /// how many. With none, nothing is sent and the stream is taken to have nothing to send;
-    /// otherwise the channel gets its next turn after the others. Gives the bytes sent.
+    /// otherwise the channel gets its next turn after the others, or goes on with its run. Gives
+    /// the bytes sent.
     ///
     /// # Errors
     /// As the sender has them.
@@ -195,8 +196,8 @@ impl Connection {
             self.on_its_way(key);
             self.trace_window(key, Side::We, "spent", u32::try_from(sent).unwrap_or(u32::MAX));
         }
-        let (packet, full) = (u32::try_from(sent).unwrap_or(u32::MAX), sent == max);
-        self.schedule_by(key, |schedule, session| schedule.push_again(key, session, packet, full));
+        let full = sent == max;
+        self.schedule_by(key, |schedule, session| schedule.push_again(key, session, sent, full));
         Ok(sent)
     }
 

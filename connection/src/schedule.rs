@@ -1,17 +1,17 @@
 //! Whose turn it is, of the channels that have something to send.
 
 use crate::channel::ChannelKey;
-use crate::limits::TURN_BYTES;
+use crate::limits::{RUN_PACKETS, SHORT_BYTES};
 use alloc::collections::VecDeque;
 
 /// The queues. Only channels that can use a turn stand in them, each at most once, so cost follows
 /// activity and not the number of channels.
 ///
-/// A forwarded channel's turn is several packets, as long as it fills them: the peer passes on what
-/// comes of one channel at a time in one go, and what comes of eight in eight. Who had nothing to
-/// send until now comes before those that send all the time, with one packet, so that a question
-/// does not wait for the turns of eight transfers. Session channels come first, so that a key
-/// stroke does not wait for a hundred transfers.
+/// A forwarded channel gets several turns in a row, a run, as long as it fills its packets: the
+/// peer passes on what comes of one channel at a time in one go, and what comes of eight in eight.
+/// Who had nothing to send until now, or little, comes before those that send all the time, with
+/// one packet, so that a question does not wait for the runs of eight transfers. Session channels
+/// come first, so that a key stroke does not wait for a hundred transfers.
 ///
 /// But nobody comes first twice in a row while others wait: a session's bulk output leaves the
 /// forwarded channels half the packets, and new ones leave the rest half of those.
@@ -22,12 +22,12 @@ pub(crate) struct Schedule {
     rest: VecDeque<ChannelKey>,
     session_was_last: bool,
     fresh_was_last: bool,
-    /// Whose turn it is, of the rest, and what it has sent.
-    turn: Option<(ChannelKey, u32)>,
+    /// Whose run it is, of the rest, and how many packets it has sent.
+    run: Option<(ChannelKey, u32)>,
 }
 
 impl Schedule {
-    /// Appends a channel that does not stand in a queue; `fresh`: it had nothing to send.
+    /// Appends a channel that does not stand in a queue; `fresh`: it had little or nothing to send.
     pub(crate) fn push(&mut self, key: ChannelKey, session: bool, fresh: bool) {
         let queue = match (session, fresh) {
             (true, _) => &mut self.session,
@@ -37,17 +37,17 @@ impl Schedule {
         queue.push_back(key);
     }
 
-    /// The channel has sent so much in one packet and could send more: its turn goes on, or it
+    /// The channel has sent one packet of so many bytes and may have more: its run goes on, or it
     /// stands behind the others. `full`: there was no room for more in the packet.
-    pub(crate) fn push_again(&mut self, key: ChannelKey, session: bool, sent: u32, full: bool) {
-        let turn = self.turn.take_if(|(whose, _)| *whose == key);
-        let sum = turn.map(|(_, before)| before.saturating_add(sent));
-        match sum.filter(|sum| full && *sum < TURN_BYTES) {
-            Some(sum) => {
-                self.turn = Some((key, sum));
+    pub(crate) fn push_again(&mut self, key: ChannelKey, session: bool, sent: usize, full: bool) {
+        let run = self.run.take_if(|(whose, _)| *whose == key);
+        let packets = run.map(|(_, before)| before.saturating_add(1));
+        match packets.filter(|packets| full && *packets < RUN_PACKETS) {
+            Some(packets) => {
+                self.run = Some((key, packets));
                 self.rest.push_front(key);
             }
-            None => self.push(key, session, false),
+            None => self.push(key, session, !full && sent < SHORT_BYTES),
         }
     }
 
@@ -65,12 +65,14 @@ impl Schedule {
             && let Some(key) = self.fresh.pop_front()
         {
             (self.session_was_last, self.fresh_was_last) = (false, true);
+            // One that it had begun is over.
+            self.run.take_if(|(whose, _)| *whose == key);
             return Some(key);
         }
         let key = self.rest.pop_front()?;
         (self.session_was_last, self.fresh_was_last) = (false, false);
-        if self.turn.is_none_or(|(whose, _)| whose != key) {
-            self.turn = Some((key, 0));
+        if self.run.is_none_or(|(whose, _)| whose != key) {
+            self.run = Some((key, 0));
         }
         Some(key)
     }
@@ -89,8 +91,10 @@ impl Schedule {
 mod tests {
     use super::*;
     use crate::channel::Table;
-    use crate::limits::SEND_BYTES_MAX;
     use std::vec::Vec;
+
+    /// Of a packet that is not short.
+    const BYTES: usize = 32 * 1024;
 
     fn keys<const N: usize>() -> [ChannelKey; N] {
         let mut table = Table::new(N);
@@ -120,7 +124,7 @@ mod tests {
             let class = [[s, t], [f, g], [r, q]].iter().position(|c| c.contains(&key)).unwrap();
             shares[class] += 1;
             match class {
-                2 => schedule.push_again(key, false, SEND_BYTES_MAX, true),
+                2 => schedule.push_again(key, false, BYTES, true),
                 class => schedule.push(key, class == 0, true),
             }
         }
@@ -135,7 +139,7 @@ mod tests {
         for turn in 0..9 {
             let key = schedule.pop().unwrap();
             assert_eq!(key, keys[turn % 3]);
-            schedule.push_again(key, true, SEND_BYTES_MAX, true);
+            schedule.push_again(key, true, BYTES, true);
         }
     }
 
@@ -147,7 +151,7 @@ mod tests {
         [a, b].into_iter().for_each(|k| schedule.push(k, false, true));
         let mut next = || {
             let key = schedule.pop().unwrap();
-            schedule.push_again(key, false, SEND_BYTES_MAX, true);
+            schedule.push_again(key, false, BYTES, true);
             key
         };
         let order: [_; 11] = core::array::from_fn(|_| next());
@@ -155,13 +159,13 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_lasts_as_long_as_its_packets_are_full_and_others_come_in_between() {
+    fn a_run_lasts_as_long_as_its_packets_are_full_and_others_come_in_between() {
         let [a, b, f, s] = keys();
         let mut schedule = Schedule::default();
         [a, b].into_iter().for_each(|k| schedule.push(k, false, false));
         let next = |schedule: &mut Schedule, full| {
             let key = schedule.pop().unwrap();
-            schedule.push_again(key, key == s, SEND_BYTES_MAX, full);
+            schedule.push_again(key, key == s, BYTES, full);
             key
         };
         let order: Vec<_> = (0..9).map(|_| next(&mut schedule, true)).collect();
@@ -179,23 +183,63 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_that_was_lost_begins_anew() {
+    fn a_run_that_was_lost_begins_anew() {
         let [a, b] = keys();
         let mut schedule = Schedule::default();
         [a, b].into_iter().for_each(|k| schedule.push(k, false, false));
         assert_eq!(schedule.pop(), Some(a));
-        schedule.push_again(a, false, SEND_BYTES_MAX, true);
+        schedule.push_again(a, false, BYTES, true);
         // It had no window in the end.
         assert_eq!(schedule.pop(), Some(a));
         assert_eq!(schedule.pop(), Some(b));
         schedule.push(a, false, false);
-        schedule.push_again(b, false, SEND_BYTES_MAX, true);
+        schedule.push_again(b, false, BYTES, true);
         let order = core::iter::from_fn(|| {
             let key = schedule.pop()?;
-            schedule.push_again(key, false, SEND_BYTES_MAX, true);
+            schedule.push_again(key, false, BYTES, true);
             Some(key)
         });
         assert_eq!(order.take(8).collect::<Vec<_>>(), [b, b, b, a, a, a, a, b]);
+    }
+
+    #[test]
+    fn a_fresh_channel_takes_up_no_run_that_it_had_begun() {
+        let [a, b] = keys();
+        let mut schedule = Schedule::default();
+        [a, b].into_iter().for_each(|k| schedule.push(k, false, false));
+        assert_eq!(schedule.pop(), Some(a));
+        schedule.push_again(a, false, BYTES, true);
+        // In vain; then it has something.
+        assert_eq!(schedule.pop(), Some(a));
+        schedule.push(a, false, true);
+        assert_eq!(schedule.pop(), Some(a));
+        schedule.push_again(a, false, BYTES, true);
+        assert_eq!(schedule.pop(), Some(b));
+    }
+
+    #[test]
+    fn who_sends_little_stays_in_front_of_those_who_send_all_the_time() {
+        let [a, b, c, talks] = keys();
+        let mut schedule = Schedule::default();
+        [a, b, c].into_iter().for_each(|k| schedule.push(k, false, false));
+        schedule.push(talks, false, true);
+        let mut order = Vec::new();
+        for _ in 0..8 {
+            let key = schedule.pop().unwrap();
+            let (sent, full) = if key == talks { (SHORT_BYTES - 1, false) } else { (BYTES, true) };
+            schedule.push_again(key, false, sent, full);
+            order.push(key);
+        }
+        assert_eq!(order, [talks, a, talks, a, talks, a, talks, a]);
+        // More than a little is as much as the others send.
+        assert_eq!(schedule.pop(), Some(talks));
+        schedule.push_again(talks, false, SHORT_BYTES, false);
+        let order: [_; 4] = core::array::from_fn(|_| {
+            let key = schedule.pop().unwrap();
+            schedule.push_again(key, false, BYTES, true);
+            key
+        });
+        assert_eq!(order, [b, b, b, b]);
     }
 
     #[test]

@@ -13,14 +13,15 @@ pub const SSH_READ_FIRST_BYTES: usize = 8 * 1024;
 /// takes. A peer that limits what is on its way must not wait for us to read it before as much is:
 /// tssh and tsshd leave more than that on their way.
 pub const GATHER_BYTES: usize = 256 * 1024;
-/// How long as much is waited for. At the least rate it takes three quarters of that.
+/// How long as much is waited for; the timer adds up to as much again. At the least rate it takes
+/// three quarters of it.
 pub const GATHER_TIME: Duration = Duration::from_millis(1);
 /// From this rate on: what comes more slowly leaves time to sleep between its packets.
 pub const GATHER_LEAST_BYTES_PER_MS: f64 = 341.0 * 1024.0;
 /// So much in a row is a stream.
 pub const GATHER_AFTER_BYTES: usize = 1024 * 1024;
 /// The same for a peer that has let us wait in vain: each time twice as much, up to this. So no
-/// more than [`GATHER_TIME`] is lost for as many bytes, however they come.
+/// more than one such wait is lost for as many bytes, however they come.
 pub const GATHER_AFTER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Data that is shorter than this may be what somebody is waiting for.
 pub const GATHER_SMALL_BYTES: usize = 1024;

@@ -125,7 +125,8 @@ fn serve_with(mut arguments: Arguments, account: Account) -> Result<u8> {
     listener::listen(listening, service, &reload)
 }
 
-/// Lets the server have as many descriptors as it may: a forward takes two for each connection.
+/// Lets the server have as many descriptors as it may: a forward takes two for each connection
+/// through it, and so does each connection of ours.
 /// Returns the limit that programs expect, to go back to for them.
 fn raise_open_files() -> Option<u64> {
     let now = getrlimit(Resource::Nofile);

@@ -57,6 +57,7 @@ fn wakes_when_lowered(release: &str) -> bool {
 pub(crate) struct Gather {
     /// When what is counted began to come.
     since: Timestamp,
+    counts: bool,
     /// Bytes of a stream and of nothing else.
     bytes: usize,
     /// So many of them begin it.
@@ -67,17 +68,25 @@ pub(crate) struct Gather {
 
 impl Default for Gather {
     fn default() -> Self {
-        Self { since: Timestamp::default(), bytes: 0, after: GATHER_AFTER_BYTES, until: None }
+        Self {
+            since: Timestamp::default(),
+            counts: false,
+            bytes: 0,
+            after: GATHER_AFTER_BYTES,
+            until: None,
+        }
     }
 }
 
 impl Gather {
     /// So much was read.
     pub(crate) fn read(&mut self, bytes: usize, now: Timestamp) -> Option<usize> {
-        if self.bytes == 0 {
-            self.since = now;
+        if self.counts {
+            self.bytes = self.bytes.saturating_add(bytes);
+        } else {
+            // What the first read brings came before.
+            (self.counts, self.since) = (true, now);
         }
-        self.bytes = self.bytes.saturating_add(bytes);
         if self.until.is_some() {
             self.until = Some(now.after(GATHER_TIME));
             return None;
@@ -87,14 +96,14 @@ impl Gather {
         }
         let millis = now.since(self.since).as_secs_f64() * 1000.0;
         let fast = millis * GATHER_LEAST_BYTES_PER_MS <= self.bytes as f64;
-        self.bytes = 0;
+        (self.bytes, self.since) = (0, now);
         self.until = fast.then(|| now.after(GATHER_TIME));
         fast.then_some(GATHER_BYTES)
     }
 
     /// Something came or went that somebody may be waiting for.
     pub(crate) fn stop(&mut self) -> Option<usize> {
-        self.bytes = 0;
+        (self.counts, self.bytes) = (false, 0);
         self.until.take().map(|_| 1)
     }
 
@@ -103,11 +112,13 @@ impl Gather {
         self.until
     }
 
-    /// It may have been: a stream that stops early has to be longer the next time.
-    pub(crate) fn on_time(&mut self, now: Timestamp) -> Option<usize> {
+    /// It may have been: a stream that stops early has to be longer the next time. Not so where
+    /// `we_wait`: we read nothing ourselves.
+    pub(crate) fn on_time(&mut self, now: Timestamp, we_wait: bool) -> Option<usize> {
         self.until.filter(|until| *until <= now)?;
         self.after = match self.bytes >= GATHER_AFTER_BYTES_MAX {
             true => GATHER_AFTER_BYTES,
+            false if we_wait => self.after,
             false => self.after.saturating_mul(2).min(GATHER_AFTER_BYTES_MAX),
         };
         self.stop()
@@ -117,80 +128,100 @@ impl Gather {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::{Read as _, Write as _};
-    use std::net::{TcpListener, TcpStream};
     use std::time::Duration;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
 
     fn at(micros: u64) -> Timestamp {
         Timestamp::from_micros(micros)
     }
 
-    /// Reads `bytes` in pieces of 128 KiB at so many microseconds each, up to the first mark.
+    /// Reads `bytes` in pieces of 128 KiB, each so many microseconds after the one before, up to
+    /// the first mark.
     fn stream(gather: &mut Gather, now: &mut u64, bytes: usize, each: u64) -> Option<usize> {
         let mut mark = None;
         for _ in 0..bytes / (128 * 1024) {
-            mark = mark.or(gather.read(128 * 1024, at(*now)));
             *now += each;
+            mark = mark.or(gather.read(128 * 1024, at(*now)));
         }
         mark
     }
 
+    /// A count that begins now.
+    fn begun(gather: &mut Gather, now: u64) {
+        assert_eq!(gather.read(128 * 1024, at(now)), None);
+    }
+
     #[test]
     fn a_fast_stream_is_waited_for_and_a_slow_one_is_not() {
-        // 341 KiB a millisecond are 128 KiB in 375 microseconds; seven of them lie between the
-        // first of eight and the last, so that 428 are just fast enough.
-        for (each, mark) in [(100, Some(GATHER_BYTES)), (428, Some(GATHER_BYTES)), (430, None)] {
-            let (mut gather, mut now) = (Gather::default(), 0);
+        // 341 KiB a millisecond are 128 KiB in 375 microseconds.
+        for (each, mark) in [(100, Some(GATHER_BYTES)), (375, Some(GATHER_BYTES)), (376, None)] {
+            let (mut gather, mut now) = (Gather::default(), 7);
+            begun(&mut gather, now);
             assert_eq!(stream(&mut gather, &mut now, GATHER_AFTER_BYTES, each), mark, "{each}");
             assert_eq!(gather.deadline().is_some(), mark.is_some());
         }
     }
 
     #[test]
+    fn what_lay_there_before_is_no_stream() {
+        let mut gather = Gather::default();
+        assert_eq!(gather.read(GATHER_AFTER_BYTES, at(7)), None);
+    }
+
+    #[test]
     fn what_may_be_waited_for_ends_it_and_begins_the_count_anew() {
-        let (mut gather, mut now) = (Gather::default(), 0);
-        assert_eq!(stream(&mut gather, &mut now, GATHER_AFTER_BYTES - 128 * 1024, 100), None);
-        assert_eq!(gather.stop(), None);
-        assert_eq!(stream(&mut gather, &mut now, GATHER_AFTER_BYTES - 128 * 1024, 100), None);
+        let (mut gather, mut now) = (Gather::default(), 7);
+        let most = GATHER_AFTER_BYTES - 128 * 1024;
+        for _ in 0..2 {
+            begun(&mut gather, now);
+            assert_eq!(stream(&mut gather, &mut now, most, 100), None);
+            assert_eq!(gather.stop(), None);
+        }
+        begun(&mut gather, now);
+        assert_eq!(stream(&mut gather, &mut now, most, 100), None);
         assert_eq!(stream(&mut gather, &mut now, 128 * 1024, 100), Some(GATHER_BYTES));
         assert_eq!(gather.stop(), Some(1));
         assert_eq!(gather.deadline(), None);
         assert_eq!(gather.stop(), None);
-        assert_eq!(
-            stream(&mut gather, &mut now, GATHER_AFTER_BYTES, 100),
-            Some(GATHER_BYTES),
-            "nothing was waited for in vain"
-        );
+        begun(&mut gather, now);
+        let mark = stream(&mut gather, &mut now, GATHER_AFTER_BYTES, 100);
+        assert_eq!(mark, Some(GATHER_BYTES), "nothing was waited for in vain");
     }
 
     #[test]
     fn every_read_gives_more_time_and_the_end_of_it_lowers_the_mark() {
-        let (mut gather, mut now) = (Gather::default(), 0);
+        let (mut gather, mut now) = (Gather::default(), 7);
+        begun(&mut gather, now);
         stream(&mut gather, &mut now, GATHER_AFTER_BYTES, 100);
         now += 800;
         assert_eq!(gather.read(GATHER_BYTES, at(now)), None);
         assert_eq!(gather.deadline(), Some(at(now + 1000)));
-        assert_eq!(gather.on_time(at(now + 999)), None);
-        assert_eq!(gather.on_time(at(now + 1000)), Some(1));
-        assert_eq!(gather.on_time(at(now + 2000)), None);
+        assert_eq!(gather.on_time(at(now + 999), false), None);
+        assert_eq!(gather.on_time(at(now + 1000), false), Some(1));
+        assert_eq!(gather.on_time(at(now + 2000), false), None);
     }
 
     #[test]
-    fn a_peer_that_stops_early_has_to_send_more_each_time() {
-        let (mut gather, mut now) = (Gather::default(), 0);
+    fn a_peer_that_stops_early_has_to_send_more_each_time_unless_it_is_we_who_wait() {
+        let (mut gather, mut now) = (Gather::default(), 7);
         let mut after = GATHER_AFTER_BYTES;
-        for _ in 0..10 {
+        for turn in 0..16 {
+            begun(&mut gather, now);
             assert_eq!(stream(&mut gather, &mut now, after - 128 * 1024, 1), None);
             assert_eq!(stream(&mut gather, &mut now, 128 * 1024, 1), Some(GATHER_BYTES));
             now += 5000;
-            assert_eq!(gather.on_time(at(now)), Some(1));
-            after = (after * 2).min(GATHER_AFTER_BYTES_MAX);
+            let we_wait = turn % 2 == 1;
+            assert_eq!(gather.on_time(at(now), we_wait), Some(1));
+            after = if we_wait { after } else { (after * 2).min(GATHER_AFTER_BYTES_MAX) };
         }
         assert_eq!(after, GATHER_AFTER_BYTES_MAX);
         // One that sends as much without stopping is believed again.
+        begun(&mut gather, now);
         stream(&mut gather, &mut now, 2 * GATHER_AFTER_BYTES_MAX, 1);
         now += 5000;
-        assert_eq!(gather.on_time(at(now)), Some(1));
+        assert_eq!(gather.on_time(at(now), false), Some(1));
+        begun(&mut gather, now);
         assert_eq!(stream(&mut gather, &mut now, GATHER_AFTER_BYTES, 1), Some(GATHER_BYTES));
     }
 
@@ -210,25 +241,23 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_lowered_mark_wakes_for_what_is_there() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (mut far, _) = listener.accept().unwrap();
+    /// An event that the runtime hears of once, as a change.
+    #[tokio::test]
+    async fn a_lowered_mark_wakes_for_what_is_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut far, _) = listener.accept().await.unwrap();
         let low_water = LowWater::of(&far).unwrap();
+        // The runtime takes a new socket for readable until it is seen not to be.
+        far.try_read(&mut [0]).unwrap_err();
         assert!(low_water.set(GATHER_BYTES));
-        near.write_all(&[7; 1000]).unwrap();
-        let readable = |far: &TcpStream, patience: Duration| {
-            use rustix::event::{PollFd, PollFlags, Timespec, poll};
-            let patience = Timespec::try_from(patience).unwrap();
-            poll(&mut [PollFd::new(far, PollFlags::IN)], Some(&patience)).unwrap() == 1
-        };
-        assert!(!readable(&far, Duration::from_millis(20)));
-        std::thread::scope(|scope| {
-            let waits = scope.spawn(|| readable(&far, Duration::from_secs(20)));
-            assert!(low_water.set(1));
-            assert!(waits.join().unwrap());
-        });
-        far.read_exact(&mut [0; 1000]).unwrap();
+        near.write_all(&[7; 1000]).await.unwrap();
+        let soon = Duration::from_millis(20);
+        assert!(tokio::time::timeout(soon, far.readable()).await.is_err());
+        let in_the_end = Duration::from_secs(20);
+        let waits = tokio::time::timeout(in_the_end, far.readable());
+        let lowers = async { assert!(low_water.set(1)) };
+        tokio::join!(biased; waits, lowers).0.unwrap().unwrap();
+        far.read_exact(&mut [0; 1000]).await.unwrap();
     }
 }

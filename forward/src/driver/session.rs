@@ -164,6 +164,7 @@ where
         }
         moved |= self.take_calls();
         moved |= self.read_ssh();
+        self.gather_on_time();
         self.advance()?;
         moved |= self.carrier.flush_outputs();
         moved |= self.carrier.jobs_done();
@@ -287,8 +288,18 @@ where
             && let Some(bytes) = ask(&mut self.gather)
             && !low_water.set(bytes)
         {
+            // Where it can be raised it can be lowered.
             self.low_water = None;
             self.gather = Gather::default();
+        }
+    }
+
+    /// Whether more has been waited for long enough shows once what is there has been read.
+    fn gather_on_time(&mut self) {
+        let reads = self.carrier.stack.wants_read();
+        if self.dead || !reads || !self.readable {
+            let now = self.carrier.now();
+            self.gather(|gather| gather.on_time(now, !reads));
         }
     }
 
@@ -370,7 +381,9 @@ where
         let ending = self.carrier.ending.as_ref().map(|ending| ending.by);
         let unheard = self.write_error.as_ref().map(|(_, by)| *by);
         let times = [self.carrier.stack.deadline(), self.carrier.timers.deadline(), ending];
-        let more = [self.carrier.deadline(), unheard, self.gather.deadline()];
+        // At the end nothing is gathered any more, and nobody would look.
+        let gathers = self.gather.deadline().filter(|_| ending.is_none());
+        let more = [self.carrier.deadline(), unheard, gathers];
         let earliest = times.into_iter().chain(more).flatten().min();
         if let Some(deadline) = earliest {
             self.alarm.set(deadline, &mut Context::from_waker(&self.alarm_waker));
@@ -379,7 +392,6 @@ where
 
     fn on_time(&mut self) -> Result<(), Error> {
         let now = self.carrier.now();
-        self.gather(|gather| gather.on_time(now));
         if self.carrier.ending.is_some() || self.left.is_some() {
             return Ok(());
         }

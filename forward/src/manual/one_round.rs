@@ -13,8 +13,9 @@
 //! 4. **Data goes to its endpoints** in one write for each channel and read. What an endpoint
 //!    does not take waits in its channel's ring.
 //! 5. **Connections that were made**, names that were looked up: their channels are answered.
-//! 6. **Turns.** Channels whose endpoint has something take turns, a packet each, as long as the
-//!    peer gives window and not too much waits for the SSH socket.
+//! 6. **Turns.** Channels whose endpoint has something take turns of a packet, those who send
+//!    all the time four in a row, as long as the peer gives window and not too much waits for the
+//!    SSH socket.
 //! 7. **The SSH socket is written** with all of that.
 //!
 //! Where nothing moved, the task sleeps until a waker or the earliest deadline. Where something
