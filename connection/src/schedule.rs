@@ -101,6 +101,22 @@ mod tests {
         core::array::from_fn(|_| table.insert(|_| ()).unwrap())
     }
 
+    /// Of these, all of which send all the time, the first has sent a full packet.
+    fn begun(keys: &[ChannelKey]) -> Schedule {
+        let mut schedule = Schedule::default();
+        keys.iter().for_each(|k| schedule.push(*k, false, false));
+        assert_eq!(schedule.pop(), keys.first().copied());
+        schedule.push_again(keys[0], false, BYTES, true);
+        schedule
+    }
+
+    /// Whose turn it is; all of them send a forwarded channel's packet, full or not.
+    fn next(schedule: &mut Schedule, full: bool) -> ChannelKey {
+        let key = schedule.pop().unwrap();
+        schedule.push_again(key, false, BYTES, full);
+        key
+    }
+
     #[test]
     fn sessions_first_but_not_twice_in_a_row_while_others_wait() {
         let [s, t, a, b] = keys();
@@ -149,12 +165,7 @@ mod tests {
         let mut schedule = Schedule::default();
         [r, q].into_iter().for_each(|k| schedule.push(k, false, false));
         [a, b].into_iter().for_each(|k| schedule.push(k, false, true));
-        let mut next = || {
-            let key = schedule.pop().unwrap();
-            schedule.push_again(key, false, BYTES, true);
-            key
-        };
-        let order: [_; 11] = core::array::from_fn(|_| next());
+        let order: [_; 11] = core::array::from_fn(|_| next(&mut schedule, true));
         assert_eq!(order, [a, r, b, r, r, r, q, q, q, q, a]);
     }
 
@@ -163,11 +174,6 @@ mod tests {
         let [a, b, f, s] = keys();
         let mut schedule = Schedule::default();
         [a, b].into_iter().for_each(|k| schedule.push(k, false, false));
-        let next = |schedule: &mut Schedule, full| {
-            let key = schedule.pop().unwrap();
-            schedule.push_again(key, key == s, BYTES, full);
-            key
-        };
         let order: Vec<_> = (0..9).map(|_| next(&mut schedule, true)).collect();
         assert_eq!(order, [a, a, a, a, b, b, b, b, a]);
         // Others do not end it,
@@ -185,30 +191,20 @@ mod tests {
     #[test]
     fn a_run_that_was_lost_begins_anew() {
         let [a, b] = keys();
-        let mut schedule = Schedule::default();
-        [a, b].into_iter().for_each(|k| schedule.push(k, false, false));
-        assert_eq!(schedule.pop(), Some(a));
-        schedule.push_again(a, false, BYTES, true);
+        let mut schedule = begun(&[a, b]);
         // It had no window in the end.
         assert_eq!(schedule.pop(), Some(a));
         assert_eq!(schedule.pop(), Some(b));
         schedule.push(a, false, false);
         schedule.push_again(b, false, BYTES, true);
-        let order = core::iter::from_fn(|| {
-            let key = schedule.pop()?;
-            schedule.push_again(key, false, BYTES, true);
-            Some(key)
-        });
-        assert_eq!(order.take(8).collect::<Vec<_>>(), [b, b, b, a, a, a, a, b]);
+        let order: [_; 8] = core::array::from_fn(|_| next(&mut schedule, true));
+        assert_eq!(order, [b, b, b, a, a, a, a, b]);
     }
 
     #[test]
     fn a_fresh_channel_takes_up_no_run_that_it_had_begun() {
         let [a, b] = keys();
-        let mut schedule = Schedule::default();
-        [a, b].into_iter().for_each(|k| schedule.push(k, false, false));
-        assert_eq!(schedule.pop(), Some(a));
-        schedule.push_again(a, false, BYTES, true);
+        let mut schedule = begun(&[a, b]);
         // In vain; then it has something.
         assert_eq!(schedule.pop(), Some(a));
         schedule.push(a, false, true);
@@ -234,11 +230,7 @@ mod tests {
         // More than a little is as much as the others send.
         assert_eq!(schedule.pop(), Some(talks));
         schedule.push_again(talks, false, SHORT_BYTES, false);
-        let order: [_; 4] = core::array::from_fn(|_| {
-            let key = schedule.pop().unwrap();
-            schedule.push_again(key, false, BYTES, true);
-            key
-        });
+        let order: [_; 4] = core::array::from_fn(|_| next(&mut schedule, true));
         assert_eq!(order, [b, b, b, b]);
     }
 

@@ -23,7 +23,7 @@ use tssh_transport::disconnect::DisconnectReason;
 use tssh_transport::userauth::{AuthAnswer, AuthEvent, AuthQuestion};
 use tssh_transport::wire::Writer;
 
-/// What whoever runs a connection wants to hear of it.
+/// What whoever runs a connection wants to hear of it, and knows of its socket.
 pub struct Hooks {
     /// Called once, with a handle to the connection, when its task runs.
     pub started: Option<Box<dyn FnOnce(Handle) + Send>>,

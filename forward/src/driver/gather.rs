@@ -56,8 +56,7 @@ fn wakes_when_lowered(release: &str) -> bool {
 #[derive(Debug)]
 pub(crate) struct Gather {
     /// When what is counted began to come.
-    since: Timestamp,
-    counts: bool,
+    since: Option<Timestamp>,
     /// Bytes of a stream and of nothing else.
     bytes: usize,
     /// So many of them begin it.
@@ -68,25 +67,19 @@ pub(crate) struct Gather {
 
 impl Default for Gather {
     fn default() -> Self {
-        Self {
-            since: Timestamp::default(),
-            counts: false,
-            bytes: 0,
-            after: GATHER_AFTER_BYTES,
-            until: None,
-        }
+        Self { since: None, bytes: 0, after: GATHER_AFTER_BYTES, until: None }
     }
 }
 
 impl Gather {
     /// So much was read.
     pub(crate) fn read(&mut self, bytes: usize, now: Timestamp) -> Option<usize> {
-        if self.counts {
-            self.bytes = self.bytes.saturating_add(bytes);
-        } else {
+        let Some(since) = self.since else {
             // What the first read brings came before.
-            (self.counts, self.since) = (true, now);
-        }
+            self.since = Some(now);
+            return None;
+        };
+        self.bytes = self.bytes.saturating_add(bytes);
         if self.until.is_some() {
             self.until = Some(now.after(GATHER_TIME));
             return None;
@@ -94,16 +87,16 @@ impl Gather {
         if self.bytes < self.after {
             return None;
         }
-        let millis = now.since(self.since).as_secs_f64() * 1000.0;
+        let millis = now.since(since).as_secs_f64() * 1000.0;
         let fast = millis * GATHER_LEAST_BYTES_PER_MS <= self.bytes as f64;
-        (self.bytes, self.since) = (0, now);
+        (self.bytes, self.since) = (0, Some(now));
         self.until = fast.then(|| now.after(GATHER_TIME));
         fast.then_some(GATHER_BYTES)
     }
 
     /// Something came or went that somebody may be waiting for.
     pub(crate) fn stop(&mut self) -> Option<usize> {
-        (self.counts, self.bytes) = (false, 0);
+        (self.bytes, self.since) = (0, None);
         self.until.take().map(|_| 1)
     }
 
