@@ -15,6 +15,7 @@
 //! | [`traces`] | recordings, JSON lines, captures |
 //! | [`sessions`] | a client and a server at the mercy of a peer with valid keys |
 
+pub mod cover;
 pub mod cursor;
 pub mod frames;
 pub mod keys;
