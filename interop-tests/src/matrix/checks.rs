@@ -1,6 +1,6 @@
 //! What is asked of each pair. A check yields why it failed, and never waits without a limit.
 
-use super::client::{Ask, Client};
+use super::client::{Ask, Client, REKEY_BYTES};
 use super::server::{Rekey, Running};
 use super::work::Work;
 use super::{Check, last_words};
@@ -25,6 +25,9 @@ const MIB: usize = 1024 * 1024;
 
 /// What `cat` carries.
 const CAT_BYTES: usize = 8 * MIB;
+
+// Each renewal comes some packets late, and still the last one is far from the end.
+const _: () = assert!(CAT_BYTES as u64 % REKEY_BYTES > REKEY_BYTES / 2);
 
 /// The stream that the service at the far end of a forward sends.
 const FAR: Toy = Toy::Cross { seed: 77, bytes: MIB as u64 };

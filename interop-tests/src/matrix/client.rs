@@ -8,9 +8,11 @@ use crate::tssh::{tssh_binary, with};
 use std::path::PathBuf;
 use std::process::Command;
 
-/// After how many bytes keys are renewed where they are renewed often. 8 MiB are no multiple of it:
-/// paramiko answers a channel's close on the thread that would have to go on with its own key
-/// exchange, so one that begins with the last bytes stands still for 30 seconds.
+/// After how many bytes keys are renewed where they are renewed often. 8 MiB are no multiple of it,
+/// so that much follows the last renewal. paramiko answers a channel's close on the thread that
+/// would have to go on with its own key exchange, so one that begins with the last bytes stands
+/// still for 30 seconds. tinyssh looks at what it has read along with NEWKEYS, up to 35,000 bytes,
+/// only when more comes or a minute is over.
 pub const REKEY_BYTES: u64 = 1_100_000;
 
 /// What a client shall do.
