@@ -1,5 +1,6 @@
 //! What the layer above asks of the connection layer, through the stack.
 
+use crate::areas::Areas;
 use crate::channel::{ChannelKey, RecvRing};
 use crate::error::LocalError;
 use crate::event::{RequestTag, Stream, Turn};
@@ -61,7 +62,7 @@ impl Stack {
         }
     }
 
-    /// The next channel that may send one packet: none while keys are exchanged, while enough
+    /// The next channel that may send: none while keys are exchanged, while enough
     /// waits for the SSH socket, or while no channel has both something to send and window. Who is
     /// given a turn and sends nothing gets the next one after another
     /// [`want_send`](Stack::want_send).
@@ -75,9 +76,10 @@ impl Stack {
         turn
     }
 
-    /// Sends one packet of data. `fill` is lent at most the bytes that window, packet size and our
-    /// own bound allow, at their final place in the outgoing packet, and says how many it put
-    /// there; with none, nothing is sent. Gives the bytes sent.
+    /// Sends data: one packet, or as many full ones as may follow one another. `fill` is lent room
+    /// for at most the bytes that window, packet size and our own bounds allow, at their final
+    /// place in the outgoing packets, and says how many it put there; with none, nothing is sent.
+    /// Gives the bytes sent.
     ///
     /// # Errors
     /// What ends the connection.
@@ -85,17 +87,18 @@ impl Stack {
         &mut self,
         channel: ChannelKey,
         stream: Stream,
-        fill: impl FnOnce(&mut [u8]) -> usize,
+        fill: impl FnOnce(&mut Areas<'_>) -> usize,
     ) -> Result<usize> {
         // A copy for a recording, and for nothing else: it would cost as much as a read does.
         #[cfg(feature = "transcript")]
         let mut sent = self.log().is_some().then(alloc::vec::Vec::new);
         let Some((connection, mut outlet)) = self.sending() else { return Ok(0) };
         #[cfg(feature = "transcript")]
-        let fill = |area: &mut [u8]| {
-            let n = fill(area);
+        let fill = |areas: &mut Areas<'_>| {
+            let n = fill(areas);
             if let Some(sent) = &mut sent {
-                sent.extend_from_slice(area.get(..n).unwrap_or(area));
+                areas.pieces().for_each(|piece| sent.extend_from_slice(piece));
+                sent.truncate(n);
             }
             n
         };

@@ -6,10 +6,12 @@
 //! the receive buffer is needed again: see [`crate::waiting`]. Nothing here allocates for a
 //! packet, and nothing looks at any channel but the one in hand.
 
+use crate::areas::Areas;
 use crate::channel::{ChannelKey, Closing, Inbound, InboundEvent, Machine, RecvRing};
 use crate::connection::{Connection, decode};
 use crate::event::{Stream, Turn};
 use crate::messages::{ChannelData, ChannelExtendedData};
+use crate::schedule::Sent;
 use crate::sender::Sender;
 use crate::trace::Sender as Side;
 use tssh_transport::wire::Message;
@@ -134,7 +136,7 @@ impl Connection {
         }
     }
 
-    /// The next channel that may send one packet.
+    /// The next channel that may send.
     pub(crate) fn next_turn(&mut self, sender: &impl Sender) -> Option<Turn> {
         if !sender.takes_data() {
             return None;
@@ -153,10 +155,10 @@ impl Connection {
         }
     }
 
-    /// Sends one packet of data: `fill` puts at most as many bytes as it is lent into it and says
-    /// how many. With none, nothing is sent and the stream is taken to have nothing to send;
-    /// otherwise the channel gets its next turn after the others, or goes on with its run. Gives
-    /// the bytes sent.
+    /// Sends data, as packets of one run. `fill` is lent room for them, in place, and says how many
+    /// bytes it put there. With none, nothing is sent and the stream is taken to have nothing to
+    /// send; otherwise the channel gets its next turn after the others, or goes on with its run.
+    /// Gives the bytes sent.
     ///
     /// # Errors
     /// As the sender has them.
@@ -165,7 +167,7 @@ impl Connection {
         key: ChannelKey,
         stream: Stream,
         sender: &mut impl Sender,
-        fill: impl FnOnce(&mut [u8]) -> usize,
+        fill: impl FnOnce(&mut Areas<'_>) -> usize,
     ) -> Result<usize> {
         let limit = self.flight_limit();
         let Some(channel) = self.table.get_mut(key) else { return Ok(0) };
@@ -173,32 +175,52 @@ impl Connection {
         // space is available." RFC 4254 section 5
         let max = channel.next_packet(limit);
         let max = usize::try_from(max).unwrap_or(usize::MAX);
-        let header = header_len(stream);
         if !channel.may_send() || max == 0 || !sender.takes_data() {
             self.schedule_if_ready(key);
             return Ok(0);
         }
         let recipient = channel.peer;
-        let mut sent = 0;
-        sender.data(header.saturating_add(max), |area| {
-            let Some((head, body)) = area.split_at_mut_checked(header) else { return 0 };
-            sent = fill(body).min(body.len());
-            if sent == 0 {
-                return 0;
-            }
-            write_header(head, recipient, sent);
-            header.saturating_add(sent)
-        })?;
-        channel.send.spend(u32::try_from(sent).unwrap_or(u32::MAX))?;
-        channel.set_ready(stream, sent > 0);
-        channel.sent_on(stream);
-        if sent > 0 {
-            self.on_its_way(key);
-            self.trace_window(key, Side::We, "spent", u32::try_from(sent).unwrap_or(u32::MAX));
+        let header = header_len(stream);
+        let most = self.packets_in_a_row(key, header.saturating_add(max), sender);
+        let areas = sender.lend(header.saturating_add(max), most);
+        let mut areas = Areas::new(areas.filter_map(|area| area.get_mut(header..)));
+        let sent = fill(&mut areas).min(areas.len());
+        let (mut rest, mut packets, mut last) = (sent, 0_usize, 0);
+        while rest > 0 {
+            last = rest.min(max);
+            let len = header.saturating_add(last);
+            sender.data(len, |payload| {
+                let head = payload.get_mut(..header).unwrap_or_default();
+                write_header(head, recipient, last);
+            })?;
+            self.data_sent(key, u32::try_from(last).unwrap_or(u32::MAX))?;
+            rest = rest.saturating_sub(last);
+            packets = packets.saturating_add(1);
         }
-        let full = sent == max;
-        self.schedule_by(key, |schedule, session| schedule.push_again(key, session, sent, full));
+        if let Some(channel) = self.table.get_mut(key) {
+            channel.set_ready(stream, sent > 0);
+            channel.sent_on(stream);
+        }
+        let sent_now = Sent { packets, last, full: last == max };
+        self.schedule_by(key, |schedule, session| schedule.push_again(key, session, sent_now));
         Ok(sent)
+    }
+
+    /// How many full packets the channel may send in this turn.
+    fn packets_in_a_row(&self, key: ChannelKey, max: usize, sender: &impl Sender) -> usize {
+        let most = self.schedule.packets(key);
+        let limit = self.flight_limit_after(key);
+        let most = self.table.get(key).map_or(1, |channel| channel.packets_in_a_row(limit, most));
+        sender.data_packets(max, most).max(1)
+    }
+
+    /// One packet with `n` bytes of data was sent.
+    fn data_sent(&mut self, key: ChannelKey, n: u32) -> Result<()> {
+        let Some(channel) = self.table.get_mut(key) else { return Ok(()) };
+        channel.send.spend(n)?;
+        self.on_its_way(key);
+        self.trace_window(key, Side::We, "spent", n);
+        Ok(())
     }
 
     /// Whether the peer's half of the channel is at its end and the ring is empty.

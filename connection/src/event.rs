@@ -22,14 +22,14 @@ pub enum Stream {
     Stderr,
 }
 
-/// Leave to send one packet, from [`Stack::next_turn`](crate::Stack::next_turn).
+/// Leave to send, from [`Stack::next_turn`](crate::Stack::next_turn).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Turn {
     /// The channel.
     pub channel: ChannelKey,
     /// The stream of it that has something to send.
     pub stream: Stream,
-    /// Most bytes that fit now: window, packet size and output.
+    /// Most bytes of one packet now: window, packet size and output.
     pub max: usize,
 }
 

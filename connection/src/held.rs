@@ -17,6 +17,14 @@ impl Connection {
         if self.is_shared() { self.flight.limit() } else { u32::MAX }
     }
 
+    /// The limit for a channel that has sent a packet: it may count from then on.
+    pub(crate) fn flight_limit_after(&self, key: ChannelKey) -> u32 {
+        match self.last_sender {
+            Some(last) if last != key => self.flight.limit(),
+            _ => self.flight_limit(),
+        }
+    }
+
     fn is_shared(&self) -> bool {
         self.shared.is_some_and(|at| self.now.since(at) < FLIGHT_SHARED)
     }

@@ -29,6 +29,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod areas;
 mod budget;
 mod channel;
 mod commands;
@@ -56,6 +57,7 @@ pub mod trace;
 pub mod transcript;
 mod waiting;
 
+pub use areas::Areas;
 pub use channel::ChannelKey;
 pub use connection::ConnectionConfig;
 pub use delivery::{DataDelivery, Happening};

@@ -2,7 +2,7 @@
 
 use crate::sender::Sender;
 use tssh_transport::sink::PayloadSink;
-use tssh_transport::{PacketSender, Result};
+use tssh_transport::{Error, PacketSender, Result};
 
 /// Where authentication and connection send.
 pub(crate) struct Outlet<'a>(PacketSender<'a>);
@@ -37,9 +37,18 @@ impl Sender for Outlet<'_> {
         self.0.data_room() > 0
     }
 
-    fn data(&mut self, max: usize, fill: impl FnOnce(&mut [u8]) -> usize) -> Result<()> {
-        let Some(mut grant) = self.0.grant(max) else { return Ok(()) };
-        let n = fill(grant.payload());
-        if n == 0 { Ok(()) } else { grant.commit(n) }
+    fn data_packets(&self, max: usize, most: usize) -> usize {
+        self.0.grants(max, most)
+    }
+
+    fn lend(&mut self, max: usize, packets: usize) -> impl Iterator<Item = &mut [u8]> {
+        self.0.areas(max, packets)
+    }
+
+    fn data(&mut self, len: usize, head: impl FnOnce(&mut [u8])) -> Result<()> {
+        let grant = self.0.grant(len);
+        let mut grant = grant.ok_or(Error::Internal("more was lent than may be sent"))?;
+        head(grant.payload());
+        grant.commit(len)
     }
 }

@@ -23,7 +23,17 @@ pub(crate) struct Schedule {
     session_was_last: bool,
     fresh_was_last: bool,
     /// Whose run it is, of the rest, and how many packets it has sent.
-    run: Option<(ChannelKey, u32)>,
+    run: Option<(ChannelKey, usize)>,
+}
+
+/// What a channel sent in its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sent {
+    pub(crate) packets: usize,
+    /// Bytes of data in the last of them.
+    pub(crate) last: usize,
+    /// There was no room for more in it.
+    pub(crate) full: bool,
 }
 
 impl Schedule {
@@ -37,17 +47,29 @@ impl Schedule {
         queue.push_back(key);
     }
 
-    /// The channel has sent one packet of so many bytes and may have more: its run goes on, or it
-    /// stands behind the others. `full`: there was no room for more in the packet.
-    pub(crate) fn push_again(&mut self, key: ChannelKey, session: bool, sent: usize, full: bool) {
+    /// How many packets the channel whose turn it is may send in a row: what is left of its run,
+    /// unless somebody comes before it; a whole one where it is alone.
+    pub(crate) fn packets(&self, key: ChannelKey) -> usize {
+        let alone = self.session.is_empty() && self.fresh.is_empty();
+        match self.run.filter(|(whose, _)| alone && *whose == key) {
+            Some(_) if self.rest.is_empty() => RUN_PACKETS,
+            Some((_, before)) => RUN_PACKETS.saturating_sub(before).max(1),
+            None => 1,
+        }
+    }
+
+    /// The channel has sent something and may have more: its run goes on, or it stands behind the
+    /// others.
+    pub(crate) fn push_again(&mut self, key: ChannelKey, session: bool, sent: Sent) {
+        let Sent { packets, last, full } = sent;
         let run = self.run.take_if(|(whose, _)| *whose == key);
-        let packets = run.map(|(_, before)| before.saturating_add(1));
+        let packets = run.map(|(_, before)| before.saturating_add(packets));
         match packets.filter(|packets| full && *packets < RUN_PACKETS) {
             Some(packets) => {
                 self.run = Some((key, packets));
                 self.rest.push_front(key);
             }
-            None => self.push(key, session, !full && sent < SHORT_BYTES),
+            None => self.push(key, session, !full && last < SHORT_BYTES),
         }
     }
 
@@ -93,8 +115,7 @@ mod tests {
     use crate::channel::Table;
     use std::vec::Vec;
 
-    /// Of a packet that is not short.
-    const BYTES: usize = 32 * 1024;
+    const FULL: Sent = Sent { packets: 1, last: 32 * 1024, full: true };
 
     fn keys<const N: usize>() -> [ChannelKey; N] {
         let mut table = Table::new(N);
@@ -106,14 +127,14 @@ mod tests {
         let mut schedule = Schedule::default();
         keys.iter().for_each(|k| schedule.push(*k, false, false));
         assert_eq!(schedule.pop(), keys.first().copied());
-        schedule.push_again(keys[0], false, BYTES, true);
+        schedule.push_again(keys[0], false, FULL);
         schedule
     }
 
     /// Whose turn it is; all of them send a forwarded channel's packet, full or not.
     fn next(schedule: &mut Schedule, full: bool) -> ChannelKey {
         let key = schedule.pop().unwrap();
-        schedule.push_again(key, false, BYTES, full);
+        schedule.push_again(key, false, Sent { full, ..FULL });
         key
     }
 
@@ -140,7 +161,7 @@ mod tests {
             let class = [[s, t], [f, g], [r, q]].iter().position(|c| c.contains(&key)).unwrap();
             shares[class] += 1;
             match class {
-                2 => schedule.push_again(key, false, BYTES, true),
+                2 => schedule.push_again(key, false, FULL),
                 class => schedule.push(key, class == 0, true),
             }
         }
@@ -155,7 +176,7 @@ mod tests {
         for turn in 0..9 {
             let key = schedule.pop().unwrap();
             assert_eq!(key, keys[turn % 3]);
-            schedule.push_again(key, true, BYTES, true);
+            schedule.push_again(key, true, FULL);
         }
     }
 
@@ -189,6 +210,37 @@ mod tests {
     }
 
     #[test]
+    fn a_run_goes_out_at_once_unless_somebody_comes_before_it() {
+        let [a, b, f, s] = keys();
+        let mut schedule = begun(&[a, b]);
+        assert_eq!(schedule.packets(b), 1, "whose turn it is not");
+        assert_eq!((schedule.pop(), schedule.packets(a)), (Some(a), 3));
+        for (who, session) in [(f, false), (s, true)] {
+            schedule.push(who, session, true);
+            assert_eq!(schedule.packets(a), 1);
+            schedule.remove(who, session);
+        }
+        schedule.push_again(a, false, Sent { packets: 2, ..FULL });
+        assert_eq!((schedule.pop(), schedule.packets(a)), (Some(a), 1));
+        schedule.push_again(a, false, FULL);
+        assert_eq!((schedule.pop(), schedule.packets(b)), (Some(b), 4));
+        schedule.push_again(b, false, Sent { packets: 4, ..FULL });
+        assert_eq!((schedule.pop(), schedule.packets(a)), (Some(a), 4));
+    }
+
+    #[test]
+    fn who_is_alone_begins_a_run_each_time() {
+        let [a, s] = keys();
+        let mut schedule = begun(&[a]);
+        assert_eq!((schedule.pop(), schedule.packets(a)), (Some(a), 4));
+        schedule.push_again(a, false, Sent { packets: 4, ..FULL });
+        assert_eq!((schedule.pop(), schedule.packets(a)), (Some(a), 4));
+        // Sessions have no runs.
+        schedule.push(s, true, false);
+        assert_eq!((schedule.pop(), schedule.packets(s)), (Some(s), 1));
+    }
+
+    #[test]
     fn a_run_that_was_lost_begins_anew() {
         let [a, b] = keys();
         let mut schedule = begun(&[a, b]);
@@ -196,7 +248,7 @@ mod tests {
         assert_eq!(schedule.pop(), Some(a));
         assert_eq!(schedule.pop(), Some(b));
         schedule.push(a, false, false);
-        schedule.push_again(b, false, BYTES, true);
+        schedule.push_again(b, false, FULL);
         let order: [_; 8] = core::array::from_fn(|_| next(&mut schedule, true));
         assert_eq!(order, [b, b, b, a, a, a, a, b]);
     }
@@ -209,7 +261,7 @@ mod tests {
         assert_eq!(schedule.pop(), Some(a));
         schedule.push(a, false, true);
         assert_eq!(schedule.pop(), Some(a));
-        schedule.push_again(a, false, BYTES, true);
+        schedule.push_again(a, false, FULL);
         assert_eq!(schedule.pop(), Some(b));
     }
 
@@ -219,17 +271,17 @@ mod tests {
         let mut schedule = Schedule::default();
         [a, b, c].into_iter().for_each(|k| schedule.push(k, false, false));
         schedule.push(talks, false, true);
+        let few = Sent { last: SHORT_BYTES - 1, full: false, ..FULL };
         let mut order = Vec::new();
         for _ in 0..8 {
             let key = schedule.pop().unwrap();
-            let (sent, full) = if key == talks { (SHORT_BYTES - 1, false) } else { (BYTES, true) };
-            schedule.push_again(key, false, sent, full);
+            schedule.push_again(key, false, if key == talks { few } else { FULL });
             order.push(key);
         }
         assert_eq!(order, [talks, a, talks, a, talks, a, talks, a]);
         // More than a little is as much as the others send.
         assert_eq!(schedule.pop(), Some(talks));
-        schedule.push_again(talks, false, SHORT_BYTES, false);
+        schedule.push_again(talks, false, Sent { last: SHORT_BYTES, ..few });
         let order: [_; 4] = core::array::from_fn(|_| next(&mut schedule, true));
         assert_eq!(order, [b, b, b, b]);
     }

@@ -18,10 +18,17 @@ pub(crate) trait Sender {
     /// the socket already. One packet may go over that mark.
     fn takes_data(&self) -> bool;
 
-    /// Lends `max` bytes in place; the first n of them become a packet, where n is what `fill`
-    /// returns. With n = 0 nothing is sent and no trace is left.
+    /// How many payloads of `max` bytes, at most `most`, may be sent one after the other.
+    fn data_packets(&self, max: usize, most: usize) -> usize;
+
+    /// Lends room for that many payloads of `max` bytes, in place. What is not sent leaves no
+    /// trace.
+    fn lend(&mut self, max: usize, packets: usize) -> impl Iterator<Item = &mut [u8]>;
+
+    /// Sends the next of the payloads that were put in place: all of it or, of the last one, its
+    /// first `len` bytes. `head` is called with them before.
     ///
     /// # Errors
     /// As the transport has them; the connection ends.
-    fn data(&mut self, max: usize, fill: impl FnOnce(&mut [u8]) -> usize) -> Result<()>;
+    fn data(&mut self, len: usize, head: impl FnOnce(&mut [u8])) -> Result<()>;
 }

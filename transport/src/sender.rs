@@ -210,6 +210,22 @@ impl<'a> PacketSender<'a> {
         limits::BACKLOG_BYTES_MAX.saturating_sub(half.outbound.backlog())
     }
 
+    /// How many data payloads of `max` bytes, at most `most`, may be granted one after the other.
+    #[must_use]
+    pub fn grants(&self, max: usize, most: usize) -> usize {
+        if self.half.outbound.compresses() {
+            // How long they become nobody knows.
+            return usize::from(self.data_room() > 0).min(most);
+        }
+        self.data_room().div_ceil(self.half.outbound.sealed_len(max)).min(most)
+    }
+
+    /// The areas of that many grants of `max` bytes. What is put there is found in the payload of
+    /// each, as long as all before it are committed with `max` bytes and nothing else is sent.
+    pub fn areas(&mut self, max: usize, packets: usize) -> impl Iterator<Item = &mut [u8]> {
+        self.half.outbound.payload_areas(max, packets)
+    }
+
     /// Room for a data payload of at most `max` bytes, at its final place in the outgoing
     /// buffer. None when [`PacketSender::data_room`] is used up; a grant may go over the mark by
     /// one packet, so that the mark needs no rounding.

@@ -3,8 +3,8 @@
 
 use std::collections::VecDeque;
 use tssh_connection::{
-    Answer, ChannelEvent, ChannelKey, ClientConfig, ConnectionConfig, Event, Happening, OpenKind,
-    ServerConfig, Stack, Stream,
+    Answer, Areas, ChannelEvent, ChannelKey, ClientConfig, ConnectionConfig, Event, Happening,
+    OpenKind, ServerConfig, Stack, Stream,
 };
 use tssh_transport::algorithms::Algorithms;
 use tssh_transport::entropy::{Entropy, Purpose, SEED_BYTES};
@@ -208,9 +208,9 @@ impl Joined {
                 client.stack.want_send(*ours, Stream::Data);
             }
             while let Some(turn) = client.stack.next_turn() {
-                let all = |area: &mut [u8]| {
-                    area.fill(0x5a);
-                    area.len()
+                let all = |areas: &mut Areas<'_>| {
+                    areas.pieces().for_each(|piece| piece.fill(0x5a));
+                    areas.len()
                 };
                 client.stack.send_data(turn.channel, turn.stream, all).expect("a turn");
             }

@@ -186,6 +186,18 @@ impl Channel {
         if open { self.send.next_packet() } else { 0 }
     }
 
+    /// How many packets as large as the next one, at most `most`, may follow one another while at
+    /// most `limit` bytes may be on their way; one where there may be any.
+    pub(crate) fn packets_in_a_row(&self, limit: u32, most: usize) -> usize {
+        let max = self.send.next_packet().max(1);
+        let fit = self.send.available().checked_div(max).unwrap_or_default();
+        let room = match self.held {
+            Held::Until(_) => u32::MAX,
+            _ => limit.saturating_sub(self.send.out()),
+        };
+        usize::try_from(fit.min(room.div_ceil(max))).unwrap_or(usize::MAX).clamp(1, most.max(1))
+    }
+
     /// Whether nothing but the limit keeps the channel from a turn.
     pub(crate) fn is_limited(&self, limit: u32) -> bool {
         !self.wants_turn(limit) && self.wants_turn(u32::MAX)

@@ -1,7 +1,9 @@
 //! Data and windows: RFC 4254 section 5.2.
 
 use super::support::{End, direct, joined, settle};
+use crate::channel::ChannelKey;
 use crate::event::{ChannelEvent, Stream};
+use crate::flight::Flight;
 use crate::limits;
 use crate::messages::{
     ChannelClose, ChannelData, ChannelEof, ChannelExtendedData, ChannelWindowAdjust, OpenKind,
@@ -29,10 +31,9 @@ fn data_goes_out_behind_a_nine_byte_header_and_extended_data_behind_thirteen() {
         end.c.want_send(key, stream);
         let turn = end.c.next_turn(&end.out).unwrap();
         assert_eq!((turn.channel, turn.stream), (key, stream));
-        let sent = end.c.send_data(key, stream, &mut end.out, |area| {
-            assert_eq!(area.len(), turn.max);
-            area[..3].copy_from_slice(b"abc");
-            3
+        let sent = end.c.send_data(key, stream, &mut end.out, |areas| {
+            assert_eq!(areas.len(), turn.max);
+            areas.put(b"abc")
         });
         assert_eq!(sent, Ok(3));
         assert_eq!(end.sent().unwrap(), [head, b"abc"].concat());
@@ -152,10 +153,7 @@ fn unknown_extended_data_is_discarded_but_counted_and_credited() {
 fn stderr_reaches_a_client_and_nobody_else() {
     let (mut client, mut server, ours, theirs) = joined(OpenKind::Session);
     server.c.want_send(theirs, Stream::Stderr);
-    let sent = server.c.send_data(theirs, Stream::Stderr, &mut server.out, |a| {
-        a[0] = 1;
-        1
-    });
+    let sent = server.c.send_data(theirs, Stream::Stderr, &mut server.out, |a| a.put(&[1]));
     assert_eq!(sent, Ok(1));
     settle(&mut client, &mut server);
     assert_eq!(client.got[&(ours, Stream::Stderr)], [1]);
@@ -330,4 +328,61 @@ fn both_streams_of_a_session_take_turns() {
         numbers.push(end.sent().unwrap()[0]);
     }
     assert_eq!(numbers, [95, 94, 95, 94, 95, 94]);
+}
+
+/// A channel of this many bytes' window that has sent a full packet, and so has a run.
+fn begun(window: u32) -> (End, ChannelKey) {
+    let mut end = End::new(Side::Client);
+    let key = end.open(direct(), 7, window, 1000);
+    end.c.want_send(key, Stream::Data);
+    let turn = end.c.next_turn(&end.out).unwrap();
+    end.c
+        .send_data(turn.channel, turn.stream, &mut end.out, |areas| areas.put(&[6; 1000]))
+        .unwrap();
+    end.out.packets.clear();
+    (end, key)
+}
+
+#[test]
+fn a_run_is_filled_at_once_and_sent_packet_by_packet() {
+    let (mut end, key) = begun(100_000);
+    let bytes: Vec<u8> = (0..3500).map(|i| (i % 251) as u8).collect();
+    let turn = end.c.next_turn(&end.out).unwrap();
+    assert_eq!(turn.max, 1000);
+    let sent = end.c.send_data(key, Stream::Data, &mut end.out, |areas| {
+        assert_eq!(areas.pieces().map(|piece| piece.len()).collect::<Vec<_>>(), [1000; 4]);
+        areas.put(&bytes)
+    });
+    assert_eq!(sent, Ok(3500));
+    for piece in bytes.chunks(1000) {
+        assert_eq!(end.sent().unwrap(), ChannelData::new(7, piece).payload());
+    }
+    assert_eq!(end.sent(), None);
+    let left = end.c.table.get(key).unwrap().send.available();
+    assert_eq!(left, 100_000 - 1000 - 3500);
+}
+
+#[test]
+fn a_run_is_no_longer_than_window_limit_and_output_allow() {
+    for (window, pieces) in
+        [(100_000, &[1000; 4][..]), (3999, &[1000; 2]), (2000, &[1000]), (1001, &[1])]
+    {
+        let (mut end, key) = begun(window);
+        end.c.next_turn(&end.out).unwrap();
+        let lent = end.c.send_data(key, Stream::Data, &mut end.out, |areas| {
+            assert!(areas.pieces().map(|piece| piece.len()).eq(pieces.iter().copied()), "{window}");
+            areas.len()
+        });
+        assert_eq!(lent, Ok(pieces.iter().sum()));
+        assert_eq!(end.out.packets.len(), pieces.len());
+    }
+    // Another channel has sent in between: from the first packet on the limit counts.
+    let (mut end, key) = begun(100_000);
+    let other = end.open(direct(), 8, 1000, 1000);
+    end.c.flight = Flight::with_limit(2500);
+    end.c.last_sender = Some(other);
+    end.c.next_turn(&end.out).unwrap();
+    assert_eq!(end.c.flight_limit(), u32::MAX);
+    let sent = end.c.send_data(key, Stream::Data, &mut end.out, |areas| areas.len());
+    assert_eq!(sent, Ok(2000), "1000 and 2000 are less than that");
 }

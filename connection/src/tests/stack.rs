@@ -1,5 +1,6 @@
 //! Two stacks in one process: from the identification string to the last CLOSE.
 
+use crate::areas::Areas;
 use crate::event::{ChannelEvent, Event, Stream};
 use crate::messages::{ChannelRequest, GlobalRequest, OpenFailure, OpenKind};
 use crate::{
@@ -226,12 +227,9 @@ impl Peer {
     pub fn send_all(&mut self, source: &mut BTreeMap<ChannelKey, VecDeque<u8>>) {
         while let Some(turn) = self.stack.next_turn() {
             let queue = source.entry(turn.channel).or_default();
-            let fill = |area: &mut [u8]| {
-                let n = queue.len().min(area.len());
-                area.iter_mut().zip(queue.drain(..n)).for_each(|(to, from)| *to = from);
-                n
-            };
-            self.stack.send_data(turn.channel, turn.stream, fill).unwrap();
+            let put = |areas: &mut Areas<'_>| areas.put(queue.make_contiguous());
+            let sent = self.stack.send_data(turn.channel, turn.stream, put).unwrap();
+            queue.drain(..sent);
         }
     }
 }

@@ -19,6 +19,8 @@ pub struct Wire {
     pub gate_closed: bool,
     /// Enough waits for the socket.
     pub full: bool,
+    /// Room for payloads.
+    lent: VecDeque<Vec<u8>>,
 }
 
 impl Sender for Wire {
@@ -36,11 +38,20 @@ impl Sender for Wire {
         !self.gate_closed && !self.full
     }
 
-    fn data(&mut self, max: usize, fill: impl FnOnce(&mut [u8]) -> usize) -> Result<()> {
-        let mut area = std::vec![0xee; max];
-        let n = fill(&mut area);
-        area.truncate(n);
-        self.packets.extend((n > 0).then_some(area));
+    fn data_packets(&self, _max: usize, most: usize) -> usize {
+        if self.takes_data() { most } else { 0 }
+    }
+
+    fn lend(&mut self, max: usize, packets: usize) -> impl Iterator<Item = &mut [u8]> {
+        self.lent = std::iter::repeat_n(std::vec![0xee; max], packets).collect();
+        self.lent.iter_mut().map(|area| &mut area[..])
+    }
+
+    fn data(&mut self, len: usize, head: impl FnOnce(&mut [u8])) -> Result<()> {
+        let mut area = self.lent.pop_front().expect("no more than was lent");
+        area.truncate(len);
+        head(&mut area);
+        self.packets.push_back(area);
         Ok(())
     }
 }
@@ -153,17 +164,15 @@ impl End {
 
     /// Gives turns until none is left, filling from `source`; gives how many packets went out.
     pub fn send_all(&mut self, source: &mut BTreeMap<ChannelKey, VecDeque<u8>>) -> usize {
-        let mut packets = 0;
+        let before = self.out.packets.len();
         while let Some(turn) = self.c.next_turn(&self.out) {
             let queue = source.entry(turn.channel).or_default();
-            let sent = self.c.send_data(turn.channel, turn.stream, &mut self.out, |area| {
-                let n = queue.len().min(area.len());
-                area.iter_mut().zip(queue.drain(..n)).for_each(|(to, from)| *to = from);
-                n
+            let sent = self.c.send_data(turn.channel, turn.stream, &mut self.out, |areas| {
+                areas.put(queue.make_contiguous())
             });
-            packets += usize::from(sent.unwrap() > 0);
+            queue.drain(..sent.unwrap());
         }
-        packets
+        self.out.packets.len() - before
     }
 }
 

@@ -284,11 +284,7 @@ impl Replayed<'_> {
             "empty" => return Ok(self.stack.send_data(channel, stream, |_| 0).map(|_| ())),
             _ => {
                 let data = words.bytes()?;
-                let sent = self.stack.send_data(channel, stream, |area| {
-                    let Some(area) = area.get_mut(..data.len()) else { return 0 };
-                    area.copy_from_slice(&data);
-                    data.len()
-                });
+                let sent = self.stack.send_data(channel, stream, |areas| areas.put(&data));
                 if sent.as_ref().is_ok_and(|sent| *sent != data.len()) {
                     return Err(words.line.fault("finds no room").into());
                 }

@@ -99,8 +99,8 @@ impl Carrier {
         }
     }
 
-    /// Gives turns: each reads an endpoint straight into the packet to be sent. `true` where a
-    /// packet came of it.
+    /// Gives turns: each reads an endpoint straight into the packets to be sent. `true` where any
+    /// came of it.
     ///
     /// # Errors
     /// What ends the connection.
@@ -117,8 +117,8 @@ impl Carrier {
             let Some(slot) = slot.filter(|slot| slot.key == key && slot.pump.reads()) else {
                 continue;
             };
-            stack.send_data(key, turn.stream, |area| {
-                filled = slot.fill(turn.stream, ready, area);
+            stack.send_data(key, turn.stream, |areas| {
+                filled = slot.fill(turn.stream, ready, areas);
                 if let Filled::Bytes(n) = filled { n } else { 0 }
             })?;
             match filled {

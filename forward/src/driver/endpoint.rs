@@ -1,10 +1,12 @@
 //! What a channel is joined to: a socket, or the streams of a session.
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tssh_connection::Areas;
+use tssh_connection::limits::RUN_PACKETS;
 
 /// A stream that is read and written: a socket, a terminal, an in-memory pipe.
 pub trait Endpoint: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -26,6 +28,8 @@ enum Main {
 pub struct Endpoints {
     main: Main,
     reading: bool,
+    /// The last read filled its room, so that there may be more than fits one packet.
+    fast: bool,
     error_input: Option<Input>,
     error_output: Option<Output>,
 }
@@ -38,7 +42,7 @@ impl std::fmt::Debug for Endpoints {
 
 impl Endpoints {
     fn new(main: Main) -> Self {
-        Self { main, reading: true, error_input: None, error_output: None }
+        Self { main, reading: true, fast: false, error_input: None, error_output: None }
     }
 
     /// A TCP connection. Nagle's delay is switched off: the driver batches by itself.
@@ -84,14 +88,22 @@ impl Endpoints {
         self.reading && !matches!(&self.main, Main::Split { input: None, .. })
     }
 
-    /// Reads into `buffer`; 0 bytes are the end.
+    /// Reads into `areas`, of most streams only into the first of them; 0 bytes are the end.
     pub(crate) fn poll_read(
         &mut self,
         extended: bool,
         cx: &mut Context<'_>,
-        buffer: &mut [u8],
+        areas: &mut Areas<'_>,
     ) -> Poll<io::Result<usize>> {
-        let mut buffer = ReadBuf::new(buffer);
+        let several = self.fast && areas.pieces().nth(1).is_some();
+        if let (false, true, Main::Tcp(stream)) = (extended, several, &self.main) {
+            let read = ready!(read_vectored(stream, cx, areas))?;
+            self.fast = read == areas.len();
+            return Poll::Ready(Ok(read));
+        }
+        let first = areas.pieces().next().unwrap_or_default();
+        let room = first.len();
+        let mut buffer = ReadBuf::new(first);
         let read = match (extended, &mut self.main) {
             (true, _) => match &mut self.error_input {
                 Some(input) => Pin::new(input).poll_read(cx, &mut buffer),
@@ -105,7 +117,9 @@ impl Endpoints {
             (false, Main::Split { input: None, .. }) => Poll::Ready(Ok(())),
         };
         ready!(read)?;
-        Poll::Ready(Ok(buffer.filled().len()))
+        let read = buffer.filled().len();
+        self.fast |= !extended && read == room;
+        Poll::Ready(Ok(read))
     }
 
     /// Writes some of the bytes of `pieces`, in their order. Where there is no stream for them they
@@ -161,6 +175,30 @@ impl Endpoints {
     }
 }
 
+/// One read into all of the areas.
+fn read_vectored(
+    stream: &TcpStream,
+    cx: &mut Context<'_>,
+    areas: &mut Areas<'_>,
+) -> Poll<io::Result<usize>> {
+    let mut pieces: [IoSliceMut<'_>; RUN_PACKETS] =
+        std::array::from_fn(|_| IoSliceMut::new(&mut []));
+    let mut count: usize = 0;
+    for (place, piece) in pieces.iter_mut().zip(areas.pieces()) {
+        *place = IoSliceMut::new(piece);
+        count = count.saturating_add(1);
+    }
+    let pieces = pieces.get_mut(..count).unwrap_or_default();
+    loop {
+        ready!(stream.poll_read_ready(cx))?;
+        match stream.try_read_vectored(pieces) {
+            // It was not ready after all; the next look says so, and sets the waker.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            read => return Poll::Ready(read),
+        }
+    }
+}
+
 /// Writes and, where the stream buffers by itself, passes on what it holds: nobody else would.
 fn write_through<W: AsyncWrite + Unpin + ?Sized>(
     stream: &mut W,
@@ -173,4 +211,54 @@ fn write_through<W: AsyncWrite + Unpin + ?Sized>(
     // that the bytes were not written, and they would be written twice.
     let _ = Pin::new(stream).poll_flush(cx);
     Poll::Ready(Ok(written))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+
+    /// One read into as many areas of ten bytes; what it gave.
+    async fn read(endpoint: &mut Endpoints, areas: usize) -> io::Result<Vec<u8>> {
+        let mut room = vec![[0; 10]; areas];
+        let read = poll_fn(|cx| {
+            let mut areas = Areas::new(room.iter_mut().map(|area| &mut area[..]));
+            endpoint.poll_read(false, cx, &mut areas)
+        });
+        let n = read.await?;
+        Ok(room.concat()[..n].to_vec())
+    }
+
+    #[tokio::test]
+    async fn a_fast_stream_is_read_into_several_packets_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut far = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut endpoint = Endpoints::tcp(listener.accept().await.unwrap().0);
+        let bytes: Vec<u8> = (0..97).collect();
+        far.write_all(&bytes).await.unwrap();
+        let mut came = Vec::new();
+        // The first shows that there is more; one packet's room is one read of one packet.
+        for (areas, expected) in [(4, 10), (1, 10), (4, 40), (4, 37)] {
+            let piece = read(&mut endpoint, areas).await.unwrap();
+            assert_eq!(piece.len(), expected);
+            came.extend(piece);
+        }
+        assert_eq!(came, bytes);
+        // It was not filled: back to one at a time, and nothing is missed while nothing is there.
+        let (piece, sent) = tokio::join!(read(&mut endpoint, 4), far.write_all(&[7; 25]));
+        sent.unwrap();
+        assert_eq!(piece.unwrap(), [7; 10]);
+        assert_eq!(read(&mut endpoint, 4).await.unwrap(), [7; 15]);
+        far.write_all(&[8; 10]).await.unwrap();
+        assert_eq!(read(&mut endpoint, 4).await.unwrap(), [8; 10]);
+        let (piece, sent) = tokio::join!(read(&mut endpoint, 4), far.write_all(&[9; 3]));
+        sent.unwrap();
+        assert_eq!(piece.unwrap(), [9; 3]);
+        far.write_all(&[1; 10]).await.unwrap();
+        assert_eq!(read(&mut endpoint, 4).await.unwrap(), [1; 10]);
+        drop(far);
+        assert!(read(&mut endpoint, 4).await.unwrap().is_empty(), "the end, by a read of several");
+    }
 }

@@ -7,7 +7,7 @@ use crate::driver::ready::{ReadyList, Token};
 use crate::driver::timed_stack::Delivery;
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll, Waker};
-use tssh_connection::{ChannelKey, Stream};
+use tssh_connection::{Areas, ChannelKey, Stream};
 use tssh_transport::Timestamp;
 
 /// Normal and extended data, in this order, wherever both are walked through.
@@ -160,15 +160,19 @@ impl Slot {
         self.attached() && self.pump.reads() && self.readable().next().is_none()
     }
 
-    /// Reads one stream straight into `buffer`, which is part of the packet to be sent.
-    pub(crate) fn fill(&mut self, stream: Stream, ready: &ReadyList, buffer: &mut [u8]) -> Filled {
+    /// Reads one stream straight into `areas`, which are parts of the packets to be sent.
+    pub(crate) fn fill(
+        &mut self,
+        stream: Stream,
+        ready: &ReadyList,
+        areas: &mut Areas<'_>,
+    ) -> Filled {
         let extended = stream == Stream::Stderr;
         let slot = self.key.index();
         let token = if extended { Token::ErrorInput(slot) } else { Token::Input(slot) };
         if !extended && !self.greeting.is_empty() {
-            let n = self.greeting.len().min(buffer.len());
-            let said = self.greeting.drain(..n);
-            buffer.iter_mut().zip(said).for_each(|(to, byte)| *to = byte);
+            let n = areas.put(&self.greeting);
+            self.greeting.drain(..n);
             return Filled::Bytes(n);
         }
         let input = side(&mut self.inputs, stream);
@@ -176,7 +180,7 @@ impl Slot {
             return Filled::Pending;
         };
         let waker = input.waker.get_or_insert_with(|| ready.waker(token));
-        match endpoints.poll_read(extended, &mut Context::from_waker(waker), buffer) {
+        match endpoints.poll_read(extended, &mut Context::from_waker(waker), areas) {
             Poll::Pending => Filled::Pending,
             Poll::Ready(Ok(0)) => {
                 input.stopped = true;

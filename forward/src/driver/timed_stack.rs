@@ -3,8 +3,8 @@
 use crate::core::idle::Idle;
 use crate::limits::GATHER_SMALL_BYTES;
 use tssh_connection::{
-    Answer, ChannelEvent, ChannelKey, ChannelRequest, Event, GlobalRequest, Happening, LocalError,
-    OpenFailure, OpenKind, RequestTag, Stack, Stream, Turn,
+    Answer, Areas, ChannelEvent, ChannelKey, ChannelRequest, Event, GlobalRequest, Happening,
+    LocalError, OpenFailure, OpenKind, RequestTag, Stack, Stream, Turn,
 };
 use tssh_transport::disconnect::DisconnectReason;
 use tssh_transport::{Result, Timestamp};
@@ -165,7 +165,7 @@ impl TimedStack {
         &mut self,
         channel: ChannelKey,
         stream: Stream,
-        fill: impl FnOnce(&mut [u8]) -> usize,
+        fill: impl FnOnce(&mut Areas<'_>) -> usize,
     ) -> Result<usize> {
         let sent = self.stack.send_data(channel, stream, fill)?;
         if sent > 0 {

@@ -8,7 +8,7 @@ use super::cursor::{Cursor, any};
 use crate::hostile::raw::{Offer, Raw};
 use crate::sim::setup;
 use tssh_connection::{
-    Answer, ChannelEvent, ChannelKey, ChannelRequest, ClientConfig, ConnectionConfig, Event,
+    Answer, Areas, ChannelEvent, ChannelKey, ChannelRequest, ClientConfig, ConnectionConfig, Event,
     GlobalRequest, Happening, OpenFailure, OpenKind, ServerConfig, Stack, Stream,
 };
 use tssh_transport::algorithms::Algorithms;
@@ -245,7 +245,7 @@ impl Duel {
         self.stack.want_send(channel, Stream::Data);
         for _ in 0..4 {
             let Some(turn) = self.stack.next_turn() else { return };
-            let fill = |area: &mut [u8]| area.len().min(turn.max).min(size * 200);
+            let fill = |areas: &mut Areas<'_>| areas.len().min(size * 200);
             let outcome = self.stack.send_data(turn.channel, turn.stream, fill);
             self.outcome(outcome.map(|_| ()));
         }

@@ -431,14 +431,15 @@ impl App {
         let flow = ledger.source(id, self.side, turn.stream)?;
         let (content, offset) = (flow.key, flow.sent);
         let (mut lent, mut filled) = (0, None);
-        let sent = stack.send_data(key, turn.stream, |area| {
-            lent = area.len();
-            let mut n = chan.pending[stream].min(area.len() as u64);
+        let sent = stack.send_data(key, turn.stream, |areas| {
+            lent = areas.pieces().next().map_or(0, |first| first.len());
+            let mut n = chan.pending[stream].min(areas.len() as u64);
             if stingy {
                 n = if skip { 0 } else { n.min(few) };
             }
-            super::random::fill(content, offset, &mut area[..n as usize]);
-            filled = Some(n as usize);
+            let mut bytes = vec![0; n as usize];
+            super::random::fill(content, offset, &mut bytes);
+            filled = Some(areas.put(&bytes));
             n as usize
         });
         let sent = sent.map_err(|e| format!("channel {id}: send: {e}"))?;

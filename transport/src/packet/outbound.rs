@@ -152,6 +152,29 @@ impl Outbound {
         self.buf.get_mut(from..from.saturating_add(max)).unwrap_or_default()
     }
 
+    /// Areas for the payloads of the next packets, each where it will be if all before it are `max`
+    /// bytes long: what is put there is found in the [`Outbound::payload_area`] of each, as long as
+    /// nothing else is sent. No more than one where payloads are compressed.
+    pub fn payload_areas(&mut self, max: usize, packets: usize) -> impl Iterator<Item = &mut [u8]> {
+        let stride = self.sealed_len(max);
+        let buf = if self.compresses() {
+            // How long it becomes nobody knows, so that there is but the next one.
+            self.payload_area(max)
+        } else {
+            let before = stride.saturating_mul(packets.saturating_sub(1));
+            self.make_room(before.saturating_add(max).saturating_add(HEADER + TRAILER_MAX));
+            self.buf.get_mut(self.end.saturating_add(HEADER)..).unwrap_or_default()
+        };
+        buf.chunks_mut(stride).take(packets).filter_map(move |packet| packet.get_mut(..max))
+    }
+
+    /// The length of a packet with a payload so long, which is not compressed.
+    pub fn sealed_len(&self, payload_len: usize) -> usize {
+        let padding = self.padding_len(payload_len);
+        let tag = self.sealer.tag_len();
+        HEADER.saturating_add(payload_len).saturating_add(padding).saturating_add(tag)
+    }
+
     /// The first `n` bytes of the lent area become the payload of the next packet.
     ///
     /// # Errors
@@ -173,11 +196,7 @@ impl Outbound {
     }
 
     fn seal(&mut self, payload_len: usize, entropy: &mut Entropy) -> Result<()> {
-        let padding = match self.bare {
-            // OpenSSH takes no packet that is shorter than a number and a channel.
-            true => limits::BARE_PACKET_LENGTH_MIN.saturating_sub(payload_len.saturating_add(1)),
-            false => padding_len(&*self.sealer, payload_len),
-        };
+        let padding = self.padding_len(payload_len);
         let body = payload_len.saturating_add(padding).saturating_add(1);
         let end = self.end.saturating_add(4).saturating_add(body);
         let with_tag = end.saturating_add(self.sealer.tag_len());
@@ -205,6 +224,14 @@ impl Outbound {
             return Err(Error::LimitReached("packets sent under one set of keys"));
         }
         Ok(())
+    }
+
+    fn padding_len(&self, payload_len: usize) -> usize {
+        match self.bare {
+            // OpenSSH takes no packet that is shorter than a number and a channel.
+            true => limits::BARE_PACKET_LENGTH_MIN.saturating_sub(payload_len.saturating_add(1)),
+            false => padding_len(&*self.sealer, payload_len),
+        }
     }
 
     /// The packet that was sealed last, as long as nothing else happened since.

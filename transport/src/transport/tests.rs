@@ -95,6 +95,36 @@ fn send(end: &mut Transport, bytes: &[u8]) {
     end.data_sent();
 }
 
+/// Payloads that are put in place together arrive one by one, the last of them with what it has.
+fn several_in_a_row_arrive(client: &mut Transport, server: &mut Transport) {
+    const MAX: usize = 5000;
+    let most = client.sender().grants(MAX, 4);
+    assert!(most == 4 || client.negotiated().unwrap().client_to_server.compression != "none");
+    let mut sender = client.sender();
+    let mut areas = 0;
+    for (i, area) in sender.areas(MAX, most).enumerate() {
+        assert_eq!(area.len(), MAX);
+        area.fill(u8::try_from(i).unwrap());
+        area[0] = DATA;
+        areas += 1;
+    }
+    assert_eq!(areas, most);
+    let payloads = (0..most).map(|i| {
+        let mut payload = vec![u8::try_from(i).unwrap(); if i == most - 1 { 77 } else { MAX }];
+        payload[0] = DATA;
+        payload
+    });
+    let payloads: Vec<Vec<u8>> = payloads.collect();
+    for payload in &payloads {
+        let mut grant = client.sender();
+        let mut grant = grant.grant(payload.len()).unwrap();
+        assert!(grant.payload() == payload, "what was put there is still there");
+        grant.commit(payload.len()).unwrap();
+    }
+    client.data_sent();
+    assert_eq!(settle(client, server, usize::MAX).unwrap()[1], payloads);
+}
+
 fn echo_works(client: &mut Transport, server: &mut Transport) {
     for n in [1, 100, 32_768] {
         let bytes = vec![7; n];
@@ -132,12 +162,36 @@ fn every_cipher_and_mac_carries_data_with_and_without_compression() {
                     a.compression = vec![compression.to_string()];
                 });
                 echo_works(&mut client, &mut server);
+                several_in_a_row_arrive(&mut client, &mut server);
                 server.request_rekey();
                 server.handle_deadline(Timestamp::default()).unwrap();
                 settle(&mut client, &mut server, 1000).unwrap();
                 echo_works(&mut client, &mut server);
             }
         }
+    }
+}
+
+/// As many as single ones would have been let through.
+#[test]
+fn as_many_are_granted_in_a_row_as_the_backlog_has_room_for() {
+    let (mut client, _server) = connected(|_| {});
+    for waiting in [0, 1, 2, 9] {
+        for _ in 0..waiting {
+            send(&mut client, &[7; 20_000]);
+        }
+        let in_a_row = client.sender().grants(20_001, usize::MAX);
+        assert_eq!(client.sender().grants(20_001, 3), in_a_row.min(3));
+        let before = client.transmit().len();
+        let mut one_by_one = 0;
+        while client.sender().data_room() > 0 {
+            send(&mut client, &[7; 20_000]);
+            one_by_one += 1;
+        }
+        assert_eq!(in_a_row, one_by_one);
+        assert!(one_by_one > 0);
+        assert_eq!(client.sender().grants(20_001, usize::MAX), 0);
+        client.transmitted(client.transmit().len().min(before + 1_000_000));
     }
 }
 
