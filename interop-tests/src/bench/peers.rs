@@ -120,12 +120,12 @@ fn host(name: &str, path: PathBuf, kind: Kind) -> Host {
 /// ssh with each other server; both of ours; and the relay.
 ///
 /// # Panics
-/// When tssh cannot be built.
+/// When tssh cannot be built or copied.
 #[must_use]
 pub fn pairs(clients: &[(String, PathBuf)], servers: &[(String, PathBuf)]) -> Vec<Pair> {
     let ssh = client("ssh", program_path("ssh"), Dialect::Ssh);
     let sshd = host("sshd", program_path("sshd"), Kind::Sshd);
-    let tssh = client("tssh", tssh_binary(), Dialect::Ssh);
+    let tssh = client("tssh", installed(&tssh_binary()), Dialect::Ssh);
     let tsshd = host("tsshd", tsshd_binary(), Kind::Tsshd);
     let pair = |client: &Client, host: &Host| Pair { client: client.clone(), host: host.clone() };
     let mut pairs = vec![
@@ -145,6 +145,18 @@ pub fn pairs(clients: &[(String, PathBuf)], servers: &[(String, PathBuf)]) -> Ve
         pairs.push(pair(&ssh, &host(name, path.clone(), Kind::LikeSshd)));
     }
     pairs
+}
+
+/// The program as an installation leaves it, and as ssh is found: copied. What a linker has just
+/// written lies in memory in smaller pieces, and takes more faults to start.
+fn installed(program: &Path) -> PathBuf {
+    let folder = program.with_file_name("installed");
+    std::fs::create_dir_all(&folder).expect("a folder beside the program");
+    let name = program.file_name().unwrap_or_default();
+    let (new, path) = (folder.join(format!("new.{}", std::process::id())), folder.join(name));
+    std::fs::copy(program, &new).expect("copy the program");
+    std::fs::rename(&new, &path).expect("give the copy its name");
+    path
 }
 
 /// Clients that do not take ssh's command line, each with sshd, where they are installed.
