@@ -71,12 +71,12 @@ impl Budget {
         LEAST.saturating_add(round).min(self.fixed.unwrap_or(WINDOW_FIRST_BYTES))
     }
 
-    /// How much a window of `target` bytes that proves too small grows: it doubles up to what
-    /// OpenSSH gives every channel, and takes steps of as much or of a quarter from there, as far
-    /// as the largest window, or the one that is fixed, and half of what is left allow. Each step
-    /// takes two round trips to show whether it was enough. What a window has beyond the need,
-    /// OpenSSH's sender fills with data that it then moves about in its memory: with 8 MiB of it,
-    /// for seconds.
+    /// How much a window of `target` bytes that proves too small grows: it doubles up to the 2 MiB
+    /// that OpenSSH gives every channel, then takes one step of 4 MiB, and from there steps of
+    /// 2 MiB or of a quarter, whichever is more, as far as the largest window, or the one that is
+    /// fixed, and half of what is left allow. Each step takes two round trips to show whether it
+    /// was enough. What a window has beyond the need, OpenSSH's sender fills with data that it then
+    /// moves about in its memory: with 8 MiB of it, for seconds.
     pub(crate) fn grow(&mut self, target: u32) -> u32 {
         // A quarter is left to small windows: readers that have stopped give nothing back, and
         // those who come later are not to live on the least window.
@@ -84,6 +84,8 @@ impl Budget {
         let half = u32::try_from(self.left().saturating_sub(kept) >> 1).unwrap_or(u32::MAX);
         let step = if target < WINDOW_FIRST_BYTES {
             target
+        } else if target < 2 * WINDOW_FIRST_BYTES {
+            2 * WINDOW_FIRST_BYTES
         } else {
             (target >> 2).max(WINDOW_FIRST_BYTES)
         };
@@ -161,9 +163,17 @@ mod tests {
             steps.push(target >> 10);
         }
         let steps: Vec<f64> = steps.into_iter().map(|kib| f64::from(kib) / 1024.0).collect();
-        assert_eq!(steps[..6], [0.5, 1.0, 2.0, 4.0, 6.0, 8.0]);
-        assert_eq!(steps[6..8], [10.0, 12.5]);
+        assert_eq!(steps[..7], [0.5, 1.0, 2.0, 6.0, 8.0, 10.0, 12.5]);
         assert_eq!(*steps.last().unwrap(), 16.0);
+    }
+
+    #[test]
+    fn one_step_is_larger_than_those_around_it() {
+        let mut budget = Budget::new(1 << 30, None);
+        let mib = |n: u32| n << 20;
+        let steps = [mib(2) - 1, mib(2), mib(4) - 1, mib(4), mib(8), mib(8) + 4, mib(15)];
+        let grown = [mib(2) - 1, mib(4), mib(4), mib(2), mib(2), mib(2) + 1, mib(1)];
+        assert_eq!(steps.map(|target| budget.grow(target)), grown);
     }
 
     /// Readers that have stopped hold what they have; whoever comes then gets more than the least.

@@ -253,7 +253,7 @@ fn a_window_grows_when_the_peer_exhausts_it_and_nothing_waits() {
     end.out.gate_closed = false;
     let payload = end.sent().unwrap();
     let grown = ChannelWindowAdjust::decode(&payload).unwrap().bytes_to_add;
-    assert_eq!(grown, limits::WINDOW_FIRST_BYTES * 2);
+    assert_eq!(grown, limits::WINDOW_FIRST_BYTES * 3);
 }
 
 #[test]
