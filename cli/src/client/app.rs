@@ -174,9 +174,6 @@ impl Client {
             Event::Note(text) => log::debug1(text),
             Event::HostKey(question) => self.ask(Kind::HostKey(Box::new(question)), control),
             Event::Exchanged { first, negotiated } => {
-                // In ssh's words, which scripts count.
-                log::debug1("SSH2_MSG_NEWKEYS sent");
-                log::debug1("SSH2_MSG_NEWKEYS received");
                 log_negotiated(&negotiated);
                 if first && self.settings.quality.warn_weak_crypto && !negotiated.post_quantum {
                     warn_weak(negotiated.kex);

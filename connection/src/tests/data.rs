@@ -376,13 +376,15 @@ fn a_run_is_no_longer_than_window_limit_and_output_allow() {
         assert_eq!(lent, Ok(pieces.iter().sum()));
         assert_eq!(end.out.packets.len(), pieces.len());
     }
-    // Another channel has sent in between: from the first packet on the limit counts.
-    let (mut end, key) = begun(100_000);
-    let other = end.open(direct(), 8, 1000, 1000);
-    end.c.flight = Flight::with_limit(2500);
-    end.c.last_sender = Some(other);
-    end.c.next_turn(&end.out).unwrap();
-    assert_eq!(end.c.flight_limit(), u32::MAX);
-    let sent = end.c.send_data(key, Stream::Data, &mut end.out, |areas| areas.len());
-    assert_eq!(sent, Ok(2000), "1000 and 2000 are less than that");
+    // Once another channel has sent in between, the limit counts from the first packet on.
+    for (between, bytes) in [(false, 4000), (true, 2000)] {
+        let (mut end, key) = begun(100_000);
+        let other = end.open(direct(), 8, 1000, 1000);
+        end.c.flight = Flight::with_limit(2500);
+        end.c.last_sender = Some(if between { other } else { key });
+        end.c.next_turn(&end.out).unwrap();
+        assert_eq!(end.c.flight_limit(), u32::MAX);
+        let sent = end.c.send_data(key, Stream::Data, &mut end.out, |areas| areas.len());
+        assert_eq!(sent, Ok(bytes), "less than the limit are 1000 and 2000");
+    }
 }

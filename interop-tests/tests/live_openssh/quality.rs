@@ -36,6 +36,19 @@ fn the_type_of_service_follows_the_kind_of_session() {
     assert!(!none.expect_code(0).stderr.contains("TOS 0x"), "{}", none.stderr);
 }
 
+/// Scripts count them.
+#[test]
+fn new_keys_are_told_of_once_in_each_direction() {
+    if lacks_openssh("quality::new_keys_are_told_of_once_in_each_direction") {
+        return;
+    }
+    let server = Server::with_lines(&[]);
+    let said = tssh(&server, &["-v"], &["true"]).stderr;
+    for line in ["SSH2_MSG_NEWKEYS sent", "SSH2_MSG_NEWKEYS received"] {
+        assert_eq!(said.matches(line).count(), 1, "{said}");
+    }
+}
+
 #[test]
 fn an_idle_channel_is_closed_and_a_busy_one_is_not() {
     const NAME: &str = "quality::an_idle_channel_is_closed_and_a_busy_one_is_not";
