@@ -4,11 +4,18 @@ use crate::limits::RUN_PACKETS;
 
 /// Where the data of the next packets is to be put, one after the other: each is filled before the
 /// next, and the last one may be filled in part.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Areas<'a>([&'a mut [u8]; RUN_PACKETS]);
 
+/// Without what lies there.
+impl core::fmt::Debug for Areas<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|area| area.len())).finish()
+    }
+}
+
 impl<'a> Areas<'a> {
-    /// The first [`RUN_PACKETS`] of these.
+    /// The first [`RUN_PACKETS`] of these: nobody sends more in a row.
     pub fn new(areas: impl Iterator<Item = &'a mut [u8]>) -> Self {
         let mut all = Self::default();
         all.0.iter_mut().zip(areas).for_each(|(place, area)| *place = area);
@@ -60,6 +67,7 @@ mod tests {
         assert_eq!(room, *b"abcd\0\0\0");
         let mut areas = Areas::new(core::iter::once(&mut room[..]));
         assert_eq!(areas.put(b"ABCDEFGHIJ"), 7);
+        assert_eq!(std::format!("{areas:?}"), "[7, 0, 0, 0]", "lengths and no bytes");
         assert_eq!(room, *b"ABCDEFG");
         let mut none = Areas::new(core::iter::empty());
         assert_eq!((none.len(), none.is_empty(), none.put(b"x")), (0, true, 0));

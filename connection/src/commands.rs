@@ -62,10 +62,9 @@ impl Stack {
         }
     }
 
-    /// The next channel that may send: none while keys are exchanged, while enough
-    /// waits for the SSH socket, or while no channel has both something to send and window. Who is
-    /// given a turn and sends nothing gets the next one after another
-    /// [`want_send`](Stack::want_send).
+    /// The next channel that may send: none while keys are exchanged, while enough waits for the
+    /// SSH socket, or while no channel has both something to send and window. Who is given a turn
+    /// and sends nothing gets the next one after another [`want_send`](Stack::want_send).
     pub fn next_turn(&mut self) -> Option<Turn> {
         let (connection, outlet) = self.sending()?;
         let turn = connection.next_turn(&outlet);

@@ -181,9 +181,13 @@ impl Connection {
         }
         let recipient = channel.peer;
         let header = header_len(stream);
-        let most = self.packets_in_a_row(key, header.saturating_add(max), sender);
+        let most = self.packets_now(key, header.saturating_add(max), sender);
         let areas = sender.lend(header.saturating_add(max), most);
         let mut areas = Areas::new(areas.filter_map(|area| area.get_mut(header..)));
+        if areas.is_empty() {
+            // Who reads into no room takes it for the end of the stream.
+            return Err(Error::Internal("no room was lent"));
+        }
         let sent = fill(&mut areas).min(areas.len());
         let (mut rest, mut packets, mut last) = (sent, 0_usize, 0);
         while rest > 0 {
@@ -207,11 +211,11 @@ impl Connection {
     }
 
     /// How many full packets the channel may send in this turn.
-    fn packets_in_a_row(&self, key: ChannelKey, max: usize, sender: &impl Sender) -> usize {
+    fn packets_now(&self, key: ChannelKey, payload: usize, sender: &impl Sender) -> usize {
         let most = self.schedule.packets(key);
         let limit = self.flight_limit_after(key);
         let most = self.table.get(key).map_or(1, |channel| channel.packets_in_a_row(limit, most));
-        sender.data_packets(max, most).max(1)
+        sender.data_packets(payload, most).max(1)
     }
 
     /// One packet with `n` bytes of data was sent.

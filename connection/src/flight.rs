@@ -22,7 +22,8 @@
 //! What is on its way is what was sent and not given back by SSH_MSG_CHANNEL_WINDOW_ADJUST. A peer
 //! may give back only large parts, or make a window smaller by never giving back a part of it: the
 //! limit stays above twice what comes back at a time, and a channel that hears nothing at it for
-//! [`limits::FLIGHT_WAIT`](crate::limits::FLIGHT_WAIT) is let go (`held.rs`). Where a peer makes a
+//! [`limits::FLIGHT_WAIT`](crate::limits::FLIGHT_WAIT) is let go, and what it had on its way is
+//! forgotten (`held.rs`). Where a peer makes a
 //! window larger, more is on its way than is known, and marks come back too early: what they say is
 //! less than the delay. Where nothing else is known there is no limit. Only where several channels
 //! send there is anybody who waits for another: one alone has no limit but its window.

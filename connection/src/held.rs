@@ -80,6 +80,10 @@ impl Connection {
                 next = Some(next.map_or(until, |at| at.min(until)));
             } else {
                 channel.held = Held::Until(now.after(FLIGHT_LEAVE));
+                // A peer that makes a window smaller keeps back a part of it for ever: it would
+                // stand at the limit again and again.
+                channel.send.forget_out();
+                self.flight.forget(key);
                 free.push(key);
             }
         }

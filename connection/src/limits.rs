@@ -12,8 +12,9 @@ pub const PACKET_BYTES_MAX: u32 = 32 * 1024;
 /// Data that we put into one packet, whatever the peer would take: one channel's packet, or run of
 /// them, is what the others wait for.
 pub const SEND_BYTES_MAX: u32 = 32 * 1024;
-/// Full packets that one of several channels sends in a row: the peer passes them on in one go. A
-/// round of so many channels takes as much longer; 128 KiB are a tenth of a millisecond at 1 GiB/s.
+/// Full packets that one channel sends in a row, and most that are read at once: the peer passes
+/// them on in one go. A round of several channels takes as much longer; 128 KiB are a tenth of a
+/// millisecond at 1 GiB/s.
 pub const RUN_PACKETS: usize = 4;
 /// A channel whose packet had room left and less than this in it does not send all the time: a key
 /// stroke, a question.

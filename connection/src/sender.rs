@@ -21,8 +21,8 @@ pub(crate) trait Sender {
     /// How many payloads of `max` bytes, at most `most`, may be sent one after the other.
     fn data_packets(&self, max: usize, most: usize) -> usize;
 
-    /// Lends room for that many payloads of `max` bytes, in place. What is not sent leaves no
-    /// trace.
+    /// Lends room for so many payloads of `max` bytes, in place, no more than
+    /// [`Sender::data_packets`]. What is not sent leaves no trace.
     fn lend(&mut self, max: usize, packets: usize) -> impl Iterator<Item = &mut [u8]>;
 
     /// Sends the next of the payloads that were put in place: all of it or, of the last one, its

@@ -23,6 +23,8 @@ pub(crate) struct SendHalf {
     pub(crate) gate_closed: bool,
     /// New keys are due: no more data until they are there.
     pub(crate) rekey_due: bool,
+    /// Packets and bytes of data until they are, as far as it is known.
+    pub(crate) due_after: (u64, u64),
     /// DISCONNECT is out: nothing may follow.
     pub(crate) closing: bool,
     /// A message of the layers above went out, or will behind the present exchange.
@@ -47,6 +49,7 @@ impl SendHalf {
             entropy,
             gate_closed: true,
             rekey_due: false,
+            due_after: (0, 0),
             closing: false,
             control_sent: false,
             held: VecDeque::new(),
@@ -131,6 +134,7 @@ impl SendHalf {
     pub(crate) fn open_gate(&mut self, compress: bool) -> Result<()> {
         self.gate_closed = false;
         self.rekey_due = false;
+        self.due_after = (0, 0);
         self.held_bytes = 0;
         self.outbound.set_deflater(None);
         let plain = core::mem::take(&mut self.held_plain);
@@ -210,14 +214,21 @@ impl<'a> PacketSender<'a> {
         limits::BACKLOG_BYTES_MAX.saturating_sub(half.outbound.backlog())
     }
 
-    /// How many data payloads of `max` bytes, at most `most`, may be granted one after the other.
+    /// How many data payloads of `max` bytes, at most `most`, may be granted one after the other
+    /// before [`Transport::data_sent`](crate::Transport::data_sent) is called: no more than wait
+    /// for the socket at a time, and no more than the keys may still carry.
     #[must_use]
     pub fn grants(&self, max: usize, most: usize) -> usize {
-        if self.half.outbound.compresses() {
+        let half = &*self.half;
+        if half.outbound.compresses() {
             // How long they become nobody knows.
             return usize::from(self.data_room() > 0).min(most);
         }
-        self.data_room().div_ceil(self.half.outbound.sealed_len(max)).min(most)
+        let len = half.outbound.sealed_len(max);
+        let (packets, bytes) = half.due_after;
+        let until_due = packets.min(bytes.div_ceil(u64::try_from(len).unwrap_or(u64::MAX))).max(1);
+        let until_due = usize::try_from(until_due).unwrap_or(usize::MAX);
+        self.data_room().div_ceil(len).min(until_due).min(most)
     }
 
     /// The areas of that many grants of `max` bytes. What is put there is found in the payload of

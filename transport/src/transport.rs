@@ -443,6 +443,7 @@ impl Transport {
         self.send.note_line("t sent", "");
         self.clock.data_moved();
         let used = self.clock.due_by_use(self.send.outbound.usage(), self.inbound.usage());
+        self.send.due_after = self.clock.left(self.send.outbound.usage());
         // Between our NEWKEYS and the peer's the old keys still count, and an exchange that is
         // going on cannot become due: waiting for one that nobody starts would be for ever.
         let idle = self.exchanger.idle();

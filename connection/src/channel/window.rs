@@ -54,6 +54,11 @@ impl SendWindow {
         self.out
     }
 
+    /// What was sent so far counts as given back: it was not for so long that it never will be.
+    pub(crate) const fn forget_out(&mut self) {
+        self.out = 0;
+    }
+
     /// Whether the peer gave at once what may have been a larger window.
     pub(crate) const fn may_have_grown(&self) -> bool {
         self.grown

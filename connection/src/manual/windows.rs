@@ -8,8 +8,8 @@
 //! too much waits for the SSH socket. If one fails, the socket is simply not read, and TCP holds
 //! its sender. Nothing is queued here, so nothing can grow.
 //!
-//! [`Stack::send_data`](crate::Stack::send_data) lends the driver room in the outgoing buffer,
-//! behind a header of nine bytes:
+//! [`Stack::send_data`](crate::Stack::send_data) lends the driver room in the outgoing buffer for
+//! one packet, or for a run of them, each behind a header of nine bytes:
 //!
 //! ```text
 //!  94 | recipient channel | length | data ...
@@ -46,8 +46,8 @@
 //! The layer knows the round trip as the shortest time in which anything of ours was ever
 //! answered. Where more than half a window was consumed within that time and nothing waits in the
 //! ring, the window doubles, as far as the budget has bytes left. From 2 MiB, which is what OpenSSH
-//! gives, it takes four fifths, and the window grows by as much, or by a quarter where that is
-//! more: OpenSSH's sender fills what a window has beyond the need with data that it then moves
-//! about in its memory.
+//! gives, it takes four fifths, and the window grows once by 4 MiB, then by 2 MiB, or by a quarter
+//! where that is more: OpenSSH's sender fills what a window has beyond the need with data that it
+//! then moves about in its memory.
 //! With `ChannelWindow SIZE` it has that size from the start instead, and `ChannelMemory` is what
 //! the budget has in all.

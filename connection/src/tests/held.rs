@@ -150,6 +150,20 @@ fn a_channel_that_is_still_at_the_limit_waits_anew_and_not_for_ever() {
     }
 }
 
+/// A peer that makes a window smaller gives back a part of it never.
+#[test]
+fn what_a_peer_keeps_back_is_waited_for_once() {
+    let (mut end, key) = limited();
+    assert_eq!(send(&mut end, key), LIMIT);
+    end.c.let_go(START.after(FLIGHT_WAIT));
+    assert_eq!(send(&mut end, key), 2 * MIB - LIMIT);
+    let late = START.after(FLIGHT_WAIT).after(FLIGHT_LEAVE);
+    give_back(&mut end, key, 2 * MIB - LIMIT, late);
+    end.c.shared = Some(late);
+    assert_eq!(send(&mut end, key), LIMIT, "nothing is on its way any more");
+    assert_eq!(send(&mut end, key), 0);
+}
+
 #[test]
 fn a_limit_that_falls_below_what_is_on_its_way_is_waited_at_too() {
     let (mut end, key) = limited();

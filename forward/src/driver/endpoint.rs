@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tssh_connection::Areas;
 use tssh_connection::limits::RUN_PACKETS;
@@ -118,7 +118,9 @@ impl Endpoints {
         };
         ready!(read)?;
         let read = buffer.filled().len();
-        self.fast |= !extended && read == room;
+        if !extended {
+            self.fast = read == room;
+        }
         Poll::Ready(Ok(read))
     }
 
@@ -181,6 +183,7 @@ fn read_vectored(
     cx: &mut Context<'_>,
     areas: &mut Areas<'_>,
 ) -> Poll<io::Result<usize>> {
+    let room = areas.len();
     let mut pieces: [IoSliceMut<'_>; RUN_PACKETS] =
         std::array::from_fn(|_| IoSliceMut::new(&mut []));
     let mut count: usize = 0;
@@ -191,10 +194,20 @@ fn read_vectored(
     let pieces = pieces.get_mut(..count).unwrap_or_default();
     loop {
         ready!(stream.poll_read_ready(cx))?;
-        match stream.try_read_vectored(pieces) {
+        let mut short = None;
+        let read = stream.try_io(Interest::READABLE, || match stream.try_read_vectored(pieces) {
+            // All that was there: said to be as good as a read that would block, it saves that one.
+            Ok(n) if n > 0 && n < room => {
+                short = Some(n);
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+            read => read,
+        });
+        match (short, read) {
+            (Some(n), _) => return Poll::Ready(Ok(n)),
             // It was not ready after all; the next look says so, and sets the waker.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            read => return Poll::Ready(read),
+            (None, Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+            (None, read) => return Poll::Ready(read),
         }
     }
 }
@@ -253,9 +266,13 @@ mod tests {
         assert_eq!(read(&mut endpoint, 4).await.unwrap(), [7; 15]);
         far.write_all(&[8; 10]).await.unwrap();
         assert_eq!(read(&mut endpoint, 4).await.unwrap(), [8; 10]);
-        let (piece, sent) = tokio::join!(read(&mut endpoint, 4), far.write_all(&[9; 3]));
+        // A short read into one area ends it too.
+        let (piece, sent) = tokio::join!(read(&mut endpoint, 1), far.write_all(&[9; 3]));
         sent.unwrap();
         assert_eq!(piece.unwrap(), [9; 3]);
+        far.write_all(&[2; 20]).await.unwrap();
+        assert_eq!(read(&mut endpoint, 4).await.unwrap(), [2; 10]);
+        assert_eq!(read(&mut endpoint, 4).await.unwrap(), [2; 10]);
         far.write_all(&[1; 10]).await.unwrap();
         assert_eq!(read(&mut endpoint, 4).await.unwrap(), [1; 10]);
         drop(far);

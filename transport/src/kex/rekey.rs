@@ -83,6 +83,11 @@ impl RekeyClock {
         self.wanted || (self.moved && used)
     }
 
+    /// Packets and bytes that may still be sent before an exchange is due by them.
+    pub const fn left(&self, sent: (u64, u64)) -> (u64, u64) {
+        (self.limits.packets.saturating_sub(sent.0), self.limits.bytes.saturating_sub(sent.1))
+    }
+
     /// Whether an exchange is due by time.
     pub fn due_by_time(&self, now: Timestamp) -> bool {
         now >= self.deadline()
