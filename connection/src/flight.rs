@@ -23,10 +23,10 @@
 //! may give back only large parts, or make a window smaller by never giving back a part of it: the
 //! limit stays above twice what comes back at a time, and a channel that hears nothing at it for
 //! [`limits::FLIGHT_WAIT`](crate::limits::FLIGHT_WAIT) is let go, and what it had on its way is
-//! forgotten (`held.rs`). Where a peer makes a
-//! window larger, more is on its way than is known, and marks come back too early: what they say is
-//! less than the delay. Where nothing else is known there is no limit. Only where several channels
-//! send there is anybody who waits for another: one alone has no limit but its window.
+//! forgotten (`held.rs`). Where a peer makes a window larger, more is on its way than is known, and
+//! marks come back too early: what they say is less than the delay. Where nothing else is known
+//! there is no limit. Only where several channels send there is anybody who waits for another: one
+//! alone has no limit but its window.
 
 use crate::limits::{
     FLIGHT_BYTES_LEAST, FLIGHT_DELAY_LEAST, FLIGHT_DELAY_MAX, FLIGHT_DRAIN_MAX, FLIGHT_FRESH,

@@ -54,7 +54,7 @@ impl SendWindow {
         self.out
     }
 
-    /// What was sent so far counts as given back: it was not for so long that it never will be.
+    /// What is out counts as given back: nothing came for so long that no more will.
     pub(crate) const fn forget_out(&mut self) {
         self.out = 0;
     }
