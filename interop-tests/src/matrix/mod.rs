@@ -47,7 +47,7 @@ pub enum Check {
     Dynamic,
     /// The same on standard input and output.
     Stdio,
-    /// 8 MiB while the client renews the keys after each MiB: at least three times.
+    /// 8 MiB while the client renews the keys after each 1.1 MB: at least three times.
     ClientRekey,
     /// The same while the server does.
     ServerRekey,

@@ -94,8 +94,8 @@ hand. `./test` runs the core set each time (`--core`), and `--only NAME,...` som
 - **8 MiB**: through `cat`, there and back at once.
 - **-L, -R, -D, -W**: 1 MiB each way at once, compared, and an answer that the far end gives only
   when it has seen the end of our direction. **-L ×10**: ten such connections at once.
-- **rekey**: 8 MiB both ways while one end renews the keys after each MiB, at least three times by
-  the count of each end that logs it.
+- **rekey**: 8 MiB both ways while one end renews the keys after each 1.1 MB, at least three times
+  by the count of each end that logs it.
 
 A number in parentheses is a reason, below; each is the peer's own. `pass` with a number: all but
 the end of one direction alone, which the peer does not pass on. That the checks can fail is shown

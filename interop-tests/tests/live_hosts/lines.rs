@@ -81,7 +81,8 @@ fn a_client_that_vanishes_is_noticed(pair: Pair) {
     let lines = "ClientAliveInterval 1\nClientAliveCountMax 2\n";
     let process = keys.serve(pair, &there, "server", lines);
     let _client = keys.hold(pair, &here, server, &["-R7000:127.0.0.1:1"]);
-    assert!(there.connect((Ipv4Addr::LOCALHOST, 7000)).is_ok(), "no forward");
+    let connected = there.connect((Ipv4Addr::LOCALHOST, 7000));
+    assert!(connected.is_ok(), "no forward: {connected:?}: {}", process.output());
     network.unplug(1);
     assert!(
         process.stderr.wait_for("Timeout, client not responding", NOTICED),
