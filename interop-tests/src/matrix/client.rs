@@ -159,6 +159,9 @@ fn dbclient(home: &Home, work: &Work, to: &Endpoint, ask: Ask<'_>) -> Command {
     let mut command = home.command(work.path(), "/usr/bin/dbclient");
     // Its list of known hosts has no ports, and all servers here have one address.
     command.args(["-y", "-y", "-i"]).arg(work.join("user_key.dropbear"));
+    // Where it still has output to write when its last channel is closed, it leaves only when
+    // something wakes it, with stock sshd too. A keepalive does.
+    command.args(["-K", "5"]);
     command.args(["-p", &to.port.to_string(), "-l", &to.user]);
     match ask {
         Ask::Exec(text) => command.args([&address, text]),
