@@ -68,9 +68,9 @@ fn built() -> &'static Path {
         let target = folder.parent().expect("a target folder");
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut build = Command::new(cargo);
-        // The whole workspace: with one package alone, features differ, and all is built again.
-        build.args(["build", "--quiet", "--locked", "--workspace", "--bins", "--target-dir"]);
-        build.arg(target).current_dir(env!("CARGO_MANIFEST_DIR"));
+        // Of the whole workspace: with one package alone, features differ, and all is built again.
+        build.args(["build", "--quiet", "--locked", "--workspace", "--bin=tssh", "--bin=tsshd"]);
+        build.arg("--target-dir").arg(target).current_dir(env!("CARGO_MANIFEST_DIR"));
         if folder.ends_with("release") {
             build.arg("--release");
         }

@@ -8,8 +8,10 @@ use tssh::known_hosts::{Finding, KnownHosts, Line};
 use tssh_interop_tests::process::{PATIENCE, Process};
 use tssh_interop_tests::scratch::Scratch;
 use tssh_interop_tests::sim::random::Rng;
-use tssh_interop_tests::tssh::tssh_binary;
 use tssh_transport::key::PublicKey;
+
+/// A program that does nothing but add lines to known_hosts.
+const WRITER: &str = env!("CARGO_BIN_EXE_known-hosts-writer");
 
 /// What stood in the file before, with what no parser understands.
 const BEFORE: &str = "# a comment\nhost.example ssh-ed25519 AAAA not a key\n\n|1|odd|line\n";
@@ -21,14 +23,13 @@ fn key() -> Vec<u8> {
 
 #[test]
 fn known_hosts_is_whole_whenever_its_writer_dies() {
-    let writer = tssh_binary().with_file_name("known-hosts-writer");
     let mut rng = Rng::new(0x6b69_6c6c);
     let (kills, mut added) = (points(200, 1000), 0);
     for kill in 0..kills {
         let scratch = Scratch::new();
         let file = scratch.write("known_hosts", BEFORE);
         let hash = if kill.is_multiple_of(2) { "no" } else { "yes" };
-        let mut command = Command::new(&writer);
+        let mut command = Command::new(WRITER);
         let mut process = Process::spawn(command.arg(&file).arg(hash));
         // So many are in, and then a moment that is anywhere within the next one.
         let first = rng.below(4);
