@@ -3,6 +3,7 @@
 use super::cursor::Cursor;
 use tssh::agent::messages as agent_messages;
 use tssh::escape::EscapeFilter;
+use tssh::limits::PEER_TEXT_BYTES_MAX;
 use tssh::mux::messages::{ClientMessage, MasterMessage, Request, length};
 use tssh_forward::core::socks::{Negotiation, Step};
 use tssh_forward::core::x11::{Cookie, Progress, SetUp};
@@ -33,11 +34,19 @@ pub fn mux(data: &[u8]) {
     }
     if let Ok(message) = MasterMessage::decode(data)
         && !matches!(message, MasterMessage::Unknown(_))
+        && !longer_than_shown(&message)
     {
         let again = message.encode();
         let body = again.get(4..).expect("a length");
         assert_eq!(MasterMessage::decode(body), Ok(message));
     }
+}
+
+/// Whether a reason has grown, as its control characters were written out, so far that it would be
+/// cut when it is read again.
+fn longer_than_shown(message: &MasterMessage) -> bool {
+    matches!(message, MasterMessage::PermissionDenied(_, why) | MasterMessage::Failure(_, why)
+        if why.len() > PEER_TEXT_BYTES_MAX)
 }
 
 /// A SOCKS client, in pieces of the size that the first byte says: how it is cut changes nothing.
