@@ -6,6 +6,10 @@ use crate::tssh::{client_command, tssh_binary, tsshd_binary};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// bash that is run by an SSH server, and by no other shell, reads the account's `.bashrc` even for
+/// a command. What some account does there is nobody's start to measure.
+const NESTED_SHELL: &str = "SetEnv SHLVL=1";
+
 /// Algorithms to ask for; what is none is left to the programs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Algorithms {
@@ -74,7 +78,7 @@ impl Host {
     /// With its log when it does not come up.
     #[must_use]
     pub fn start(&self) -> Server {
-        let options = ServerOptions::with_lines(&["LogLevel INFO"]);
+        let options = ServerOptions::with_lines(&["LogLevel INFO", NESTED_SHELL]);
         match self.kind {
             Kind::Tsshd => Server::start_tsshd(&options),
             _ => Server::start_like_sshd(&self.path, &options),
