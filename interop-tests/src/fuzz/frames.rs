@@ -42,8 +42,8 @@ pub fn mux(data: &[u8]) {
     }
 }
 
-/// Whether a reason has grown, as its control characters were written out, so far that it would be
-/// cut when it is read again.
+/// Whether a reason has grown so far, as what cannot be shown of it was written out in octal, that
+/// it would be cut when it is read again.
 fn longer_than_shown(message: &MasterMessage) -> bool {
     matches!(message, MasterMessage::PermissionDenied(_, why) | MasterMessage::Failure(_, why)
         if why.len() > PEER_TEXT_BYTES_MAX)

@@ -10,7 +10,7 @@ use tssh_interop_tests::scratch::Scratch;
 use tssh_interop_tests::sim::random::Rng;
 use tssh_transport::key::PublicKey;
 
-/// A program that does nothing but add lines to known_hosts.
+/// A program that writes hosts to a known_hosts file until it is killed.
 const WRITER: &str = env!("CARGO_BIN_EXE_known-hosts-writer");
 
 /// What stood in the file before, with what no parser understands.

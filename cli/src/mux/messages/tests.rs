@@ -148,13 +148,14 @@ fn what_is_not_known_is_named_and_what_is_said_is_made_printable() {
     assert!(!shown.contains('\x1b'), "{shown}");
 }
 
-/// What is written out in octal is four times as long, and would be cut again by who reads it twice.
+/// What is written out in octal is four times as long, and would be cut again by whoever reads it
+/// twice.
 #[test]
 fn a_reason_of_control_characters_grows_to_four_times_and_no_more() {
     let most = crate::limits::PEER_TEXT_BYTES_MAX;
     let hostile = MasterMessage::Failure(1, "\u{1b}".repeat(most + 1));
     let Ok(MasterMessage::Failure(1, why)) = MasterMessage::decode(body(&hostile.encode())) else {
-        unreachable!("a failure is read as another message")
+        panic!("a failure")
     };
     assert_eq!(why, "\\033".repeat(most));
 }
