@@ -210,6 +210,15 @@ fn a_browser_without_network_has_nothing_to_complain_about() {
     browser.evaluate("document.querySelectorAll('details').forEach(d=>d.open=true)");
     assert_eq!(faults(&mut browser, 390, true), "");
 
+    // Neither is a long one in a row of the lists, nor what cannot be broken in a peer's text: a
+    // letter under marks.
+    browser.evaluate(
+        "['.say p','.dec summary span','.hash .cap'].map(at=>document.querySelector(at))\
+         .forEach((at,n)=>at.append(n?'W'.repeat(3000):'Z'+'\\u0310\\u0348\\u0363'.repeat(400)))",
+    );
+    let wide = browser.evaluate("document.documentElement.scrollWidth");
+    assert!(wide.parse::<u32>().expect("a width") <= 390, "{wide} of 390 pixels");
+
     browser.evaluate("document.querySelector('main').append(document.createElement('img'))");
     assert!(faults(&mut browser, 390, false).contains("image-alt"), "axe sees nothing");
     browser.evaluate("document.images[0].src='http://192.0.2.1/x'");
