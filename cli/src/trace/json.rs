@@ -10,6 +10,8 @@ use tssh_transport::trace::{Event, Kind, Map, Value, push_hex};
 /// How deep values may stand in each other; ours are five deep.
 const DEPTH_MAX: u32 = 16;
 const MICROS: u64 = 1_000_000;
+/// Seconds from which on a float does not tell microseconds apart: 136 years.
+const SECONDS_END: f64 = 4_294_967_296.0;
 
 /// One JSON object per line.
 #[derive(Debug)]
@@ -235,9 +237,10 @@ impl Parser<'_> {
             self.at += 1;
         }
         let digits = self.bytes.get(from..self.at).and_then(|b| std::str::from_utf8(b).ok());
-        let seconds =
-            digits.and_then(|digits| digits.parse().ok()).map(Duration::try_from_secs_f64);
-        let Some(Ok(time)) = seconds else { return Err(self.fault("no time")) };
+        let seconds = digits.and_then(|digits| digits.parse().ok()).filter(|s| *s < SECONDS_END);
+        let Some(Ok(time)) = seconds.map(Duration::try_from_secs_f64) else {
+            return Err(self.fault("no time"));
+        };
         let micros = time.saturating_add(Duration::from_nanos(500)).as_micros();
         Ok(u64::try_from(micros).unwrap_or(u64::MAX).into())
     }
@@ -365,5 +368,17 @@ mod tests {
             assert!(parse(bad).is_err_and(|fault| fault.contains("stands twice")), "{bad}");
         }
         assert!(parse(r#"{"type":"summary","n":2,"t":1,"a":{"b":1},"b":2}"#).is_ok());
+    }
+
+    /// Up to 136 years are read to the microsecond; more is no time.
+    #[test]
+    fn a_time_that_could_not_be_kept_is_none() {
+        let line = |time: &str| format!(r#"{{"type":"key","n":1,"t":{time}}}"#);
+        let last = parse(&line("4294967295.999999")).unwrap();
+        assert_eq!(last.at.as_micros(), 4_294_967_295_999_999);
+        assert_eq!(parse(&super::line(&last)).unwrap(), last);
+        for bad in ["4294967296", "4000000002000", "40000000002000000", "1e300", "inf"] {
+            assert!(parse(&line(bad)).is_err(), "{bad}");
+        }
     }
 }
