@@ -22,6 +22,10 @@ pub const SHORT_BYTES: usize = 4096;
 
 /// Receive window of the first channel: what OpenSSH offers.
 pub const WINDOW_FIRST_BYTES: u32 = 2 * 1024 * 1024;
+/// Time over which the rate is measured that may show a window of that size to be too small, at
+/// least: what waited in sockets while the scheduler ran somebody else comes all at once, and
+/// shows how fast we read.
+pub const WINDOW_PERIOD: Duration = Duration::from_millis(20);
 /// The limit of what is on its way on a channel never falls below this, and the delay of a message
 /// with less on its way is not measured: with a window of 2 MiB our own receiver gives nothing back
 /// before it took 256 KiB, OpenSSH's before it took 96. Two packets more, so that it never waits.

@@ -24,6 +24,7 @@ use crate::transcript::Call;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
+use core::time::Duration;
 use tssh_transport::algorithms::Negotiated;
 use tssh_transport::disconnect::DisconnectReason;
 use tssh_transport::entropy::Entropy;
@@ -87,6 +88,10 @@ pub struct Stack {
     events: VecDeque<Event>,
     /// As the last call told it.
     now: Timestamp,
+    /// Since when at most the server has owed an answer in authentication, and the shortest that
+    /// it took for one: no round trip is longer.
+    asked: Option<Timestamp>,
+    round_trip: Option<Duration>,
     /// Whether a key exchange kept us from sending when last looked at.
     gate_closed: bool,
     /// A bound on packets of channels that is lower than usual.
@@ -134,17 +139,34 @@ impl Stack {
         now: Timestamp,
     ) -> Result<Self> {
         let (transport, proof) = Transport::shared(side, user, entropy, now)?;
-        let (phase, events, gate_closed) = (Phase::Over, VecDeque::new(), false);
         let mut stack =
-            Self { transport, phase, config, events, now, gate_closed, packet_max: None };
+            Self { gate_closed: false, ..Self::at(Phase::Over, transport, config, now) };
         let authenticated = stack.authenticated(&proof);
         stack.events.push_back(authenticated);
         Ok(stack)
     }
 
     fn new(transport: Transport, role: Role, config: ConnectionConfig, now: Timestamp) -> Self {
-        let (phase, events) = (Phase::Exchange(role), VecDeque::new());
-        Self { transport, phase, config, events, now, gate_closed: true, packet_max: None }
+        Self::at(Phase::Exchange(role), transport, config, now)
+    }
+
+    const fn at(
+        phase: Phase,
+        transport: Transport,
+        config: ConnectionConfig,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            transport,
+            phase,
+            config,
+            events: VecDeque::new(),
+            now,
+            asked: None,
+            round_trip: None,
+            gate_closed: true,
+            packet_max: None,
+        }
     }
 
     /// Which end this is.
@@ -313,6 +335,7 @@ impl Stack {
                 let mut auth = ClientAuth::new(user, session_id, proof);
                 let asked = auth.start(&mut Outlet::new(self.transport.sender()))?;
                 self.phase = Phase::Client(auth);
+                self.asked = Some(self.now);
                 self.on_auth_event(asked);
             }
             Role::Server { auth } => {
@@ -350,7 +373,17 @@ impl Stack {
                 }
                 Handled::Data(arrived) => return Ok(Some(arrived)),
             },
-            Phase::Client(auth) => auth.handle(payload, &mut Outlet::new(sender))?,
+            Phase::Client(auth) => {
+                let event = auth.handle(payload, &mut Outlet::new(sender))?;
+                // "The SSH server may send an SSH_MSG_USERAUTH_BANNER message at any time"
+                // (RFC 4252 section 5.4): it answers nothing.
+                let answers = !matches!(event, Some(AuthEvent::Banner(_)));
+                if let Some(asked) = self.asked.take_if(|_| answers) {
+                    let took = self.now.since(asked);
+                    self.round_trip = Some(self.round_trip.map_or(took, |least| least.min(took)));
+                }
+                event
+            }
             Phase::Server(auth) => auth.handle(payload, &mut Outlet::new(sender))?,
             Phase::Exchange(_) | Phase::Over => {
                 let got = payload.first().copied().unwrap_or_default();
@@ -377,6 +410,7 @@ impl Stack {
         self.transport.authenticated();
         let mut connection = Connection::new(self.side(), &self.config, proof);
         connection.packet_max = self.packet_max.unwrap_or(connection.packet_max);
+        connection.rtt = self.round_trip;
         if self.transport.traces() {
             connection.trace.set(Box::default());
         }
@@ -415,12 +449,21 @@ impl Stack {
         self.trace_answer(&answer);
         let mut outlet = Outlet::new(self.transport.sender());
         let event = match &mut self.phase {
-            Phase::Client(auth) => auth.answer(answer, &mut outlet)?,
+            Phase::Client(auth) => {
+                self.asked.get_or_insert(self.now);
+                auth.answer(answer, &mut outlet)?
+            }
             Phase::Server(auth) => auth.answer(answer, &mut outlet)?,
             _ => return Err(Error::Internal("an answer, and no question is open")),
         };
         self.on_auth_event(event);
         Ok(())
+    }
+
+    /// The shortest time that an answer took in authentication.
+    #[cfg(test)]
+    pub(crate) const fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
     }
 
     /// Whether authentication waits for the server: its silence may be timed, a human's may not.

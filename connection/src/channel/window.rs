@@ -188,7 +188,7 @@ impl RecvWindow {
     /// round trip (`rtt`, where one was measured). Past the size that OpenSSH gives every channel
     /// and with a round trip measured, to be used up says nothing any more: a peer that is faster
     /// than we are uses up any window, and what a larger one lets it send would lie in buffers,
-    /// ours or its own. So there it has to be four fifths in a round trip.
+    /// ours or its own. So there it has to be four fifths in a round trip, over some time.
     /// Starts the next measurement where one is over.
     pub(crate) fn is_the_limit(&mut self, now: Timestamp, rtt: Option<Duration>) -> bool {
         if self.held != 0 {
@@ -200,7 +200,8 @@ impl RecvWindow {
             if ordinary { self.target.saturating_sub(self.target / 5) } else { self.target >> 1 };
         let mut limit = core::mem::take(&mut self.exhausted) && !ordinary;
         let elapsed = now.since(self.measured_from);
-        if let Some(rtt) = rtt.filter(|rtt| elapsed >= *rtt) {
+        let period = if ordinary { limits::WINDOW_PERIOD } else { Duration::ZERO };
+        if let Some(rtt) = rtt.filter(|rtt| elapsed >= period.max(*rtt)) {
             // Bytes for one round trip, at the rate of the time that has passed.
             let rtt = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX).max(1);
             let elapsed = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX).max(1);

@@ -198,6 +198,27 @@ fn most_of_a_window_in_one_round_trip_shows_that_the_window_is_the_limit() {
 }
 
 #[test]
+fn a_burst_out_of_our_own_socket_shows_nothing() {
+    let rtt = Some(Duration::from_millis(1));
+    let limit = |size: u32, packets: u32, micros: u64| {
+        let mut w = RecvWindow::new(size);
+        w.is_the_limit(Timestamp::from_micros(1_000_000), rtt);
+        for _ in 0..packets {
+            w.arrive(32768).unwrap();
+            w.consume(32768);
+            let due = w.due();
+            w.announced(due);
+        }
+        w.is_the_limit(Timestamp::from_micros(1_000_000 + micros), rtt)
+    };
+    // 2 MiB in a round trip, once and all the time; a small window need not wait for that.
+    assert!(!limit(2 * MIB, 64, 1000));
+    assert!(!limit(2 * MIB, 64 * 19, 19_999));
+    assert!(limit(2 * MIB, 64 * 20, 20_000));
+    assert!(limit(2 * MIB - 1, 64, 1000));
+}
+
+#[test]
 fn two_signs_of_a_small_window_and_an_empty_packet_after_them_are_one_sign() {
     let rtt = Duration::from_millis(50);
     let all = |rtt| {

@@ -7,6 +7,7 @@ use crate::{
     Answer, ChannelKey, ClientConfig, ConnectionConfig, Happening, LocalError, ServerConfig, Stack,
 };
 use alloc::string::{String, ToString};
+use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 use std::vec;
 use std::vec::Vec;
@@ -15,8 +16,11 @@ use tssh_transport::disconnect::DisconnectReason;
 use tssh_transport::entropy::{Entropy, Purpose, SEED_BYTES};
 use tssh_transport::kex::rekey::RekeyLimits;
 use tssh_transport::key::{PrivateKey, parse_private_key};
-use tssh_transport::transport::TransportConfig;
+use tssh_transport::messages::transport::ServiceAccept;
+use tssh_transport::messages::userauth::{UserauthBanner, UserauthFailure, UserauthRequest};
+use tssh_transport::transport::{Incoming, Transport, TransportConfig};
 use tssh_transport::userauth::{Attempt, AuthAnswer, AuthEvent, AuthQuestion, ServerAuthConfig};
+use tssh_transport::wire::Message as _;
 use tssh_transport::{Error, Result, Side, Timestamp};
 
 /// A key of the transport's own tests.
@@ -293,6 +297,67 @@ fn nothing_of_the_connection_layer_works_before_the_user_is_authenticated() {
     assert_eq!(alive, Err(LocalError::NotReady));
     assert_eq!(client.stack.next_turn(), None);
     assert_eq!(client.stack.channel_count(), 0);
+}
+
+#[test]
+fn authentication_shows_the_round_trip() {
+    let trip = Duration::from_millis(40);
+    let setup = Setup::default();
+    let (mut client, mut server) = (Peer::client(&setup), Peer::server(&setup));
+    while client.user.is_none() {
+        client.advance().unwrap();
+        client.carry(&mut server, usize::MAX).unwrap();
+        client.now = client.now.after(trip);
+        server.carry(&mut client, usize::MAX).unwrap();
+    }
+    assert_eq!(client.stack.round_trip(), Some(trip));
+}
+
+/// Carries what a server sent.
+fn give(server: &mut Transport, client: &mut Peer) {
+    let bytes = server.transmit().to_vec();
+    server.transmitted(bytes.len());
+    client.stack.receive_space(bytes.len())[..bytes.len()].copy_from_slice(&bytes);
+    client.stack.received(bytes.len());
+    client.advance().unwrap();
+}
+
+#[test]
+fn a_banner_nobody_asked_for_is_no_answer() {
+    let setup = Setup::default();
+    let mut client = Peer::client(&setup);
+    let entropy = Entropy::from_seed(&[2; SEED_BYTES]);
+    let config = transport(&setup, Side::Server);
+    let mut server = Transport::new(Side::Server, config, entropy, client.now).unwrap();
+    let failure = UserauthFailure::new("publickey", false).payload();
+    // The first two for the first request, with the service's before it, two for the second.
+    let answers = [
+        (40, ServiceAccept::new(b"ssh-userauth").payload()),
+        (0, failure.clone()),
+        (1, UserauthBanner::new(b"hello", b"").payload()),
+        (60, failure),
+    ];
+    let mut answers = answers.into_iter();
+    while answers.len() > 0 {
+        client.advance().unwrap();
+        let bytes = client.stack.transmit().to_vec();
+        client.stack.transmitted(bytes.len());
+        server.receive_space(bytes.len())[..bytes.len()].copy_from_slice(&bytes);
+        server.received(bytes.len());
+        while let Some(incoming) = server.next(client.now).unwrap() {
+            let Incoming::Payload(range) = incoming else { continue };
+            if server.payload(&range).0.first() != Some(&UserauthRequest::NUMBER) {
+                continue;
+            }
+            for (after, answer) in answers.by_ref().take(2) {
+                server.sender().send(&answer).unwrap();
+                client.now = client.now.after(Duration::from_millis(after));
+                give(&mut server, &mut client);
+            }
+        }
+        give(&mut server, &mut client);
+    }
+    assert_eq!(client.stack.round_trip(), Some(Duration::from_millis(40)));
 }
 
 #[test]
