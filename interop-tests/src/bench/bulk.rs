@@ -43,7 +43,7 @@ pub fn measure(pair: &Pair, manner: &Manner, bulk: Bulk) -> Result<Sample, Strin
     }
     let barrier = Barrier::new(connections.len() + 1);
     let (client, server) = (tunnel.client_cpu(), tunnel.server_cpu());
-    let machine = machine_seconds();
+    let (ready, machine) = (tunnel.server_ready(), machine_seconds());
     let wall = std::thread::scope(|scope| {
         let threads: Vec<_> = (0u64..)
             .zip(connections)
@@ -64,7 +64,7 @@ pub fn measure(pair: &Pair, manner: &Manner, bulk: Bulk) -> Result<Sample, Strin
         Ok::<_, String>(begun.elapsed().as_secs_f64())
     })?;
     let (client, server) = (tunnel.client_cpu() - client, tunnel.server_cpu() - server);
-    let machine = machine_seconds() - machine;
+    let (ready, machine) = (tunnel.server_ready() - ready, machine_seconds() - machine);
     let both = if bulk.way == Way::Both { 2.0 } else { 1.0 };
     let carried = (each * bulk.streams) as f64 * both;
     let [client_peak, server_peak] = tunnel.peaks_kib();
@@ -73,6 +73,7 @@ pub fn measure(pair: &Pair, manner: &Manner, bulk: Bulk) -> Result<Sample, Strin
         ("server_cpu_s_per_gib", server / carried * GIB),
         ("speed_mib_per_s", carried / MIB / wall),
         ("busy_cores", machine / wall),
+        ("server_ready", ready / wall),
         ("client_peak_mib", client_peak / 1024.0),
         ("server_peak_mib", server_peak / 1024.0),
     ]);

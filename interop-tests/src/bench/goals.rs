@@ -9,6 +9,7 @@ const CLIENT: &str = "tssh+sshd";
 const SERVER: &str = "ssh+tsshd";
 const OURS: &str = "tssh+tsshd";
 const RELAY: &str = "relay";
+const TRUNK: &str = "trunk";
 
 /// What a value is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +78,7 @@ const PEAK: &str = "client_peak_mib";
 const SPEED: &str = "speed_mib_per_s";
 const CPU_EACH: &str = "client_cpu_us_each";
 const RATE: &str = "rate_per_s";
+const BUSY: &str = "busy_cores";
 const P50: &str = "p50_us";
 const START_CPU: &str = "client_cpu_ms";
 const WALL: &str = "wall_ms";
@@ -206,9 +208,21 @@ impl Goal {
     #[must_use]
     pub fn floor(&self, measured: &[Measured], pairs: &[String]) -> Option<f64> {
         let (row, value) = match (self.than, self.value, self.row) {
-            (Than::Pair(RELAY, _), ..) => return Some(1.0),
+            // Several connections on one stream cost more than each on its own.
+            (Than::Pair(RELAY, than), ..) => {
+                let trunk = samples(measured, pairs, self.row, TRUNK)
+                    .zip(samples(measured, pairs, self.row, RELAY));
+                let floor = trunk.and_then(|(trunk, relay)| ratio(trunk, than, relay, than));
+                return floor.or(Some(1.0));
+            }
             (Than::Base, CLIENT_CPU, _) => (self.row, BOUND_CPU),
             (Than::Base, SERVER_CPU, _) => (self.row, BOUND_SERVER_CPU),
+            (Than::Base, RATE, row) if row.starts_with("many/short/") => {
+                return rate_of_trunk(
+                    samples(measured, pairs, row, BASE)?,
+                    samples(measured, pairs, row, TRUNK)?,
+                );
+            }
             // Beside a transfer it would stand behind all that its own buffers hold.
             (Than::Base, P50, _) => ("ping/idle", P50),
             (Than::Base, PEAK, _) | (Than::Base, CPU_EACH, "ping/idle") => (self.row, self.value),
@@ -249,6 +263,16 @@ fn samples<'a>(
     let row = measured.iter().find(|measured| measured.row == row)?;
     let at = pairs.iter().position(|name| name == pair)?;
     row.outcomes.get(at).map(|outcome| outcome.samples.as_slice())
+}
+
+/// What ssh's rate would rise to, were its client as cheap as the trunk's, and all other processes
+/// as dear and the processors as busy as they are.
+fn rate_of_trunk(base: &[Sample], trunk: &[Sample]) -> Option<f64> {
+    let ratios = base.iter().zip(trunk).filter_map(|(base, trunk)| {
+        let each = base.get(BUSY)? * 1e6 / base.get(RATE)?;
+        Some(each / (each - base.get(CPU_EACH)? + trunk.get(CPU_EACH)?))
+    });
+    median(&ratios.filter(|ratio| ratio.is_finite()).collect::<Vec<f64>>())
 }
 
 /// The median of what two lists of samples come to beside each other, round by round.
@@ -321,5 +345,23 @@ mod tests {
         assert_eq!(floor("ping/up", P50), Some(0.2), "beside nothing");
         assert_eq!(floor("wire/bulk/up/1", SPEED), Some(3.0));
         assert_eq!(near_floor(bulk).floor(&measured, &pairs), Some(1.0));
+        // Beside the relay, where the trunk stands in for ssh: twice as much.
+        let pairs = [TRUNK, RELAY].map(str::to_owned);
+        let both = [row(bulk, [(BOUND_CPU, 2.0), (SPEED, 9.0)], [(BOUND_CPU, 1.0), (SPEED, 9.0)])];
+        assert_eq!(near_floor(bulk).floor(&both, &pairs), Some(2.0));
+    }
+
+    #[test]
+    fn a_cheaper_client_makes_what_is_left_of_a_connection_cheaper() {
+        // 400 us of two processors each, of which 150 are the client's.
+        let base = sample([(RATE, 5000.0), (BUSY, 2.0), (CPU_EACH, 150.0)]);
+        let trunk = sample([(RATE, 9000.0), (BUSY, 2.0), (CPU_EACH, 70.0)]);
+        let outcome = |sample| Outcome { samples: vec![sample], failure: None };
+        let outcomes = vec![outcome(base), outcome(trunk)];
+        let measured = [Measured { row: "many/short/64".to_owned(), outcomes }];
+        let pairs = [BASE, TRUNK].map(str::to_owned);
+        let goal = at_least(CLIENT, "many/short/64", RATE, 1.3);
+        assert_eq!(goal.floor(&measured, &pairs), Some(1.25));
+        assert_eq!(goal.floor(&measured, &pairs[..1]), None);
     }
 }

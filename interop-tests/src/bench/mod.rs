@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | [`peers`], `others` | the programs, and their command lines |
 //! | [`tunnel`], [`target`], [`stream`] | a forward in use, its far end, and the bytes in it |
-//! | [`wire`], [`relay`] | a long wire in user space; the relay without SSH |
+//! | [`wire`], [`relay`], [`trunk`] | a long wire in user space; the relays without SSH |
 //! | [`bulk`], [`ping`], [`many`], [`start`] | the work |
 //! | [`crypto`] | what a cipher costs alone |
 //! | [`plan`], [`rows`] | what is asked for, and what there is |
@@ -29,6 +29,7 @@ pub mod rows;
 pub mod start;
 pub mod stream;
 pub mod target;
+pub mod trunk;
 pub mod tunnel;
 pub mod wire;
 

@@ -34,6 +34,8 @@ pub enum Dialect {
     Asyncssh,
     /// No SSH at all: a process that copies, at either end.
     Relay,
+    /// No SSH either: all connections on one stream.
+    Trunk,
 }
 
 /// A client.
@@ -100,15 +102,15 @@ impl Pair {
     #[must_use]
     pub fn name(&self) -> String {
         match self.client.dialect {
-            Dialect::Relay => self.client.name.clone(),
+            Dialect::Relay | Dialect::Trunk => self.client.name.clone(),
             _ => format!("{}+{}", self.client.name, self.host.name),
         }
     }
 
-    /// Whether it is the floor: no SSH.
+    /// Whether it is a floor: no SSH.
     #[must_use]
     pub fn is_relay(&self) -> bool {
-        self.client.dialect == Dialect::Relay
+        self.host.kind == Kind::Relay
     }
 }
 
@@ -121,7 +123,7 @@ fn host(name: &str, path: PathBuf, kind: Kind) -> Host {
 }
 
 /// All pairs: ssh with sshd first, to which all others are compared; each other client with sshd;
-/// ssh with each other server; both of ours; and the relay.
+/// ssh with each other server; both of ours; and the two relays.
 ///
 /// # Panics
 /// When tssh cannot be built or copied.
@@ -132,15 +134,17 @@ pub fn pairs(clients: &[(String, PathBuf)], servers: &[(String, PathBuf)]) -> Ve
     let tssh = client("tssh", installed(&tssh_binary()), Dialect::Ssh);
     let tsshd = host("tsshd", tsshd_binary(), Kind::Tsshd);
     let pair = |client: &Client, host: &Host| Pair { client: client.clone(), host: host.clone() };
+    let relay = |name, dialect| {
+        let none = host("", PathBuf::new(), Kind::Relay);
+        pair(&client(name, PathBuf::new(), dialect), &none)
+    };
     let mut pairs = vec![
         pair(&ssh, &sshd),
         pair(&tssh, &sshd),
         pair(&ssh, &tsshd),
         pair(&tssh, &tsshd),
-        pair(
-            &client("relay", PathBuf::new(), Dialect::Relay),
-            &host("", PathBuf::new(), Kind::Relay),
-        ),
+        relay("relay", Dialect::Relay),
+        relay("trunk", Dialect::Trunk),
     ];
     for (name, path) in clients {
         pairs.push(pair(&client(name, path.clone(), Dialect::Ssh), &sshd));
@@ -232,7 +236,7 @@ pub fn command(
         Dialect::Dbclient => others::dbclient(&client.path, server, port, algorithms, task),
         Dialect::Plink => others::plink(&client.path, server, port, algorithms, task),
         Dialect::Asyncssh => Ok(others::asyncssh(&client.path, server, port, algorithms, task)),
-        Dialect::Relay => Err(super::report::NOT_APPLICABLE.to_owned()),
+        Dialect::Relay | Dialect::Trunk => Err(super::report::NOT_APPLICABLE.to_owned()),
     }
 }
 

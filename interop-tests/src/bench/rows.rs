@@ -1,7 +1,8 @@
 //! Everything that is measured.
 
 use super::bulk::{self, Bulk};
-use super::peers::{Algorithms, Forward, Pair};
+use super::peers::{Algorithms, Dialect, Forward, Pair};
+use super::report::NOT_APPLICABLE;
 use super::target::Way;
 use super::tunnel::Manner;
 use super::wire::Length;
@@ -44,6 +45,12 @@ impl Row {
     /// # Errors
     /// What went wrong, or cannot be asked of this pair.
     pub fn once(&self, pair: &Pair) -> Result<Sample, String> {
+        // With one connection, the trunk is the relay.
+        let of_many =
+            matches!(self.work, Work::Bulk(Bulk { streams: 2.., .. }) | Work::Short(_, 2..));
+        if pair.client.dialect == Dialect::Trunk && (!of_many || self.manner.wire.is_some()) {
+            return Err(NOT_APPLICABLE.to_owned());
+        }
         match self.work {
             Work::Bulk(bulk) => bulk::measure(pair, &self.manner, bulk),
             Work::Ping(beside) => ping::measure(pair, &self.manner, beside),

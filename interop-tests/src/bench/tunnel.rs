@@ -1,7 +1,9 @@
 //! A client that holds one forward to the target, and what it and its server use.
 
-use super::peers::{Algorithms, Forward, Kind, Pair, Task, command};
+use super::peers::{Algorithms, Dialect, Forward, Kind, Pair, Task, command};
 use super::wire::{Length, Wire};
+use super::{relay, trunk};
+use crate::measure::tree_ready_seconds;
 use crate::measure::{cpu_seconds, peak_kib, resident_kib, tree_cpu_seconds, tree_kib};
 use crate::openssh::{Server, free_port};
 use crate::process::Process;
@@ -16,8 +18,11 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 const START_STEP: Duration = Duration::from_micros(500);
 /// Nothing that is measured stands still so long.
 const SILENCE_LIMIT: Duration = Duration::from_secs(60);
-/// The word with which this very program becomes a relay: `--relay LISTEN TARGET`.
-pub const RELAY_WORD: &str = "--relay";
+/// The words with which this very program becomes a relay, or an end of the trunk:
+/// `--relay LISTEN TARGET`.
+const RELAY_WORD: &str = "--relay";
+const NEAR_WORD: &str = "--trunk-near";
+const FAR_WORD: &str = "--trunk-far";
 
 /// How a tunnel is made.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,7 +58,7 @@ impl Tunnel {
     pub fn start(pair: &Pair, manner: &Manner, target: u16) -> Result<Self, String> {
         let entry = free_port();
         if pair.host.kind == Kind::Relay {
-            return Self::relay(manner, entry, target);
+            return Self::relay(pair.client.dialect, manner, entry, target);
         }
         let server = pair.host.start();
         let wire = manner.wire.map(|length| Wire::to(server.port(), length));
@@ -66,17 +71,21 @@ impl Tunnel {
         Ok(Self { client, _wire: wire, far: Far::Server(server), entry, socks_target, started })
     }
 
-    fn relay(manner: &Manner, entry: u16, target: u16) -> Result<Self, String> {
+    fn relay(dialect: Dialect, manner: &Manner, entry: u16, target: u16) -> Result<Self, String> {
+        let [near_word, far_word] = match dialect {
+            Dialect::Trunk => [NEAR_WORD, FAR_WORD],
+            _ => [RELAY_WORD; 2],
+        };
         if manner.forward != Forward::Local {
             return Err(super::report::NOT_APPLICABLE.to_owned());
         }
         let middle = free_port();
-        let far = relay_process(middle, target);
+        let far = relay_process(far_word, middle, target);
         let wire = manner.wire.map(|length| Wire::to(middle, length));
         // The nearer one must find the farther one there.
         let ready = far.stdout.wait_for("ready", START_LIMIT);
         let started = Instant::now();
-        let client = relay_process(entry, wire.as_ref().map_or(middle, Wire::port));
+        let client = relay_process(near_word, entry, wire.as_ref().map_or(middle, Wire::port));
         let far = Far::Relay(far);
         let tunnel = Self { client, _wire: wire, far, entry, socks_target: None, started };
         if ready { Ok(tunnel) } else { Err("a relay did not start".to_owned()) }
@@ -131,6 +140,13 @@ impl Tunnel {
         }
     }
 
+    /// Seconds in which the server had work so far, on a processor or waiting for one: all its
+    /// processes, of which one carries the data.
+    #[must_use]
+    pub fn server_ready(&self) -> f64 {
+        tree_ready_seconds(self.server_pid())
+    }
+
     /// Most memory of client and server so far, in KiB.
     #[must_use]
     pub fn peaks_kib(&self) -> [f64; 2] {
@@ -166,8 +182,19 @@ fn socks(stream: &mut TcpStream, port: u16) -> io::Result<()> {
     }
 }
 
+/// What the program does with one of these words, the port to listen on and the next one.
+#[must_use]
+pub fn relay_of(word: &str) -> Option<fn(u16, u16) -> io::Result<()>> {
+    match word {
+        RELAY_WORD => Some(relay::serve),
+        NEAR_WORD => Some(trunk::near),
+        FAR_WORD => Some(trunk::far),
+        _ => None,
+    }
+}
+
 /// This very program, also when its file has been replaced in the meantime.
-fn relay_process(listen: u16, target: u16) -> Process {
+fn relay_process(word: &str, listen: u16, target: u16) -> Process {
     let mut line = Command::new("/proc/self/exe");
-    Process::spawn(line.args([RELAY_WORD, &listen.to_string(), &target.to_string()]))
+    Process::spawn(line.args([word, &listen.to_string(), &target.to_string()]))
 }

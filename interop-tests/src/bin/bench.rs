@@ -10,8 +10,8 @@ use std::process::{Command, ExitCode};
 use tssh_interop_tests::bench::goals::{BASE, ratio};
 use tssh_interop_tests::bench::peers::{other_pairs, pairs};
 use tssh_interop_tests::bench::plan::{HELP, Plan};
-use tssh_interop_tests::bench::tunnel::RELAY_WORD;
-use tssh_interop_tests::bench::{Measured, measure, page, relay, report};
+use tssh_interop_tests::bench::tunnel::relay_of;
+use tssh_interop_tests::bench::{Measured, measure, page, report};
 use tssh_interop_tests::openssh::missing;
 use tssh_interop_tests::process::{raise_open_files, run};
 
@@ -23,9 +23,9 @@ const OPEN_FILES: u64 = 20_000;
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     if let [word, listen, target] = words.as_slice()
-        && word == RELAY_WORD
+        && let Some(relay) = relay_of(word)
     {
-        return relay_to_the_end(listen, target);
+        return relay_to_the_end(relay, listen, target);
     }
     if words.iter().any(|word| word == "--help" || word == "-h") {
         println!("{HELP}");
@@ -56,12 +56,16 @@ fn give_up(error: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
-fn relay_to_the_end(listen: &str, target: &str) -> ExitCode {
+fn relay_to_the_end(
+    relay: fn(u16, u16) -> std::io::Result<()>,
+    listen: &str,
+    target: &str,
+) -> ExitCode {
     let (Ok(listen), Ok(target)) = (listen.parse(), target.parse()) else {
         return give_up("a relay needs two ports");
     };
     raise_open_files(OPEN_FILES);
-    match relay::serve(listen, target) {
+    match relay(listen, target) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => give_up(&error.to_string()),
     }
