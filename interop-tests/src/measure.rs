@@ -47,17 +47,19 @@ pub fn tree_cpu_seconds(pid: u32) -> f64 {
     tree.map(|pid| cpu_seconds(pid) + reaped_seconds(pid).unwrap_or(0.0)).sum()
 }
 
-/// Seconds of the main threads of a process and of all that descend from it, running or waiting
-/// for a processor; 0 of those that are gone.
+/// Seconds of all threads of a process and of all that descend from it, running or waiting for a
+/// processor; 0 of those that are gone.
 #[must_use]
 pub fn tree_ready_seconds(pid: u32) -> f64 {
     let tree = descendants(pid).into_iter().chain([pid]);
-    tree.map(|pid| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+    let threads = tree.filter_map(|pid| std::fs::read_dir(format!("/proc/{pid}/task")).ok());
+    let threads = threads.flatten().flatten().map(|thread| thread.path().join("schedstat"));
+    let seconds = threads.map(|path| {
+        let stat = std::fs::read_to_string(path).unwrap_or_default();
         let times = stat.split_whitespace().take(2);
         times.filter_map(|word| word.parse::<f64>().ok()).sum::<f64>() / 1e9
-    })
-    .sum()
+    });
+    seconds.sum()
 }
 
 /// Seconds that all processors together have worked, for whomever; in clock ticks.

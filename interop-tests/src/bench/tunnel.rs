@@ -141,7 +141,7 @@ impl Tunnel {
     }
 
     /// Seconds in which the server had work so far, on a processor or waiting for one: all its
-    /// processes, of which one carries the data.
+    /// threads, of which one carries the data.
     #[must_use]
     pub fn server_ready(&self) -> f64 {
         tree_ready_seconds(self.server_pid())
