@@ -72,11 +72,12 @@ impl Budget {
     }
 
     /// How much a window of `target` bytes that proves too small grows: it doubles up to the 2 MiB
-    /// that OpenSSH gives every channel, then takes one step of 4 MiB, and from there steps of
-    /// 2 MiB or of a quarter, whichever is more, as far as the largest window, or the one that is
+    /// that OpenSSH gives every channel, then takes one step of 4 MiB, and from there steps of 2
+    /// MiB or of a quarter, whichever is more, as far as the largest window, or the one that is
     /// fixed, and half of what is left allow. Each step takes two round trips to show whether it
-    /// was enough. What a window has beyond the need, OpenSSH's sender fills with data that it then
-    /// moves about in its memory: with 8 MiB of it, for seconds.
+    /// was enough, and some time where they are short. What a window has beyond the need, OpenSSH's
+    /// sender fills with data that it then moves about in its memory: with 8 MiB of it, for
+    /// seconds.
     pub(crate) fn grow(&mut self, target: u32) -> u32 {
         // A quarter is left to small windows: readers that have stopped give nothing back, and
         // those who come later are not to live on the least window.

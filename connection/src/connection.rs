@@ -15,12 +15,12 @@ use crate::messages::{
     ChannelClose, ChannelEof, ChannelFailure, ChannelSuccess, ChannelWindowAdjust,
 };
 use crate::open::{Admitted, Refusal};
+use crate::round_trip::RoundTrip;
 use crate::schedule::Schedule;
 use crate::trace::{Pending, Sender};
 use crate::waiting::Piece;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::time::Duration;
 use tssh_transport::proof::UserAuthenticated;
 use tssh_transport::wire::{Message, number};
 use tssh_transport::{Error, Result, Side, Timestamp};
@@ -106,8 +106,7 @@ pub(crate) struct Connection {
     pub(crate) full: usize,
     /// Replies and refusals that are owed, in all queues.
     pub(crate) held: usize,
-    /// The shortest time between a message of ours and its answer.
-    pub(crate) rtt: Option<Duration>,
+    pub(crate) round_trip: RoundTrip,
     pub(crate) now: Timestamp,
     pub(crate) scratch: Vec<u8>,
     /// Data that waits in packets, in the order it came; at most [`limits::PIECES_MAX`].
@@ -149,7 +148,7 @@ impl Connection {
             host_keys: config.host_keys,
             full: 0,
             held: 0,
-            rtt: None,
+            round_trip: RoundTrip::default(),
             now: Timestamp::default(),
             scratch: Vec::new(),
             pieces: Vec::new(),
@@ -258,8 +257,7 @@ impl Connection {
 
     /// A message of the peer answers one that was sent at `sent`: no round trip is longer.
     pub(crate) fn answered_after(&mut self, sent: Timestamp) {
-        let took = self.now.since(sent);
-        self.rtt = Some(self.rtt.map_or(took, |rtt| rtt.min(took)));
+        self.round_trip.answered(sent, self.now);
     }
 
     /// The peer sent something on this channel.

@@ -127,7 +127,7 @@ impl Connection {
         if !channel.credits() {
             return;
         }
-        if channel.recv.is_the_limit(self.now, self.rtt) {
+        if channel.recv.is_the_limit(self.now, self.round_trip.least()) {
             let extra = self.budget.grow(channel.recv.target());
             channel.recv.grow(extra);
         }

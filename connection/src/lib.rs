@@ -47,6 +47,7 @@ pub mod manual;
 pub mod messages;
 mod open;
 mod outlet;
+mod round_trip;
 mod schedule;
 mod sender;
 mod session_channel;

@@ -19,12 +19,12 @@ use crate::error::LocalError;
 use crate::event::{ChannelEvent, Event};
 use crate::messages::GlobalRequest;
 use crate::outlet::Outlet;
+use crate::round_trip::RoundTrip;
 #[cfg(feature = "transcript")]
 use crate::transcript::Call;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
-use core::time::Duration;
 use tssh_transport::algorithms::Negotiated;
 use tssh_transport::disconnect::DisconnectReason;
 use tssh_transport::entropy::Entropy;
@@ -88,10 +88,8 @@ pub struct Stack {
     events: VecDeque<Event>,
     /// As the last call told it.
     now: Timestamp,
-    /// Since when at most the server has owed an answer in authentication, and the shortest that
-    /// it took for one: no round trip is longer.
-    asked: Option<Timestamp>,
-    round_trip: Option<Duration>,
+    /// As authentication showed it.
+    round_trip: RoundTrip,
     /// Whether a key exchange kept us from sending when last looked at.
     gate_closed: bool,
     /// A bound on packets of channels that is lower than usual.
@@ -150,20 +148,14 @@ impl Stack {
         Self::at(Phase::Exchange(role), transport, config, now)
     }
 
-    const fn at(
-        phase: Phase,
-        transport: Transport,
-        config: ConnectionConfig,
-        now: Timestamp,
-    ) -> Self {
+    fn at(phase: Phase, transport: Transport, config: ConnectionConfig, now: Timestamp) -> Self {
         Self {
             transport,
             phase,
             config,
             events: VecDeque::new(),
             now,
-            asked: None,
-            round_trip: None,
+            round_trip: RoundTrip::default(),
             gate_closed: true,
             packet_max: None,
         }
@@ -335,7 +327,7 @@ impl Stack {
                 let mut auth = ClientAuth::new(user, session_id, proof);
                 let asked = auth.start(&mut Outlet::new(self.transport.sender()))?;
                 self.phase = Phase::Client(auth);
-                self.asked = Some(self.now);
+                self.round_trip.ask(self.now);
                 self.on_auth_event(asked);
             }
             Role::Server { auth } => {
@@ -377,10 +369,8 @@ impl Stack {
                 let event = auth.handle(payload, &mut Outlet::new(sender))?;
                 // "The SSH server may send an SSH_MSG_USERAUTH_BANNER message at any time"
                 // (RFC 4252 section 5.4): it answers nothing.
-                let answers = !matches!(event, Some(AuthEvent::Banner(_)));
-                if let Some(asked) = self.asked.take_if(|_| answers) {
-                    let took = self.now.since(asked);
-                    self.round_trip = Some(self.round_trip.map_or(took, |least| least.min(took)));
+                if !matches!(event, Some(AuthEvent::Banner(_))) {
+                    self.round_trip.answer(self.now);
                 }
                 event
             }
@@ -410,7 +400,7 @@ impl Stack {
         self.transport.authenticated();
         let mut connection = Connection::new(self.side(), &self.config, proof);
         connection.packet_max = self.packet_max.unwrap_or(connection.packet_max);
-        connection.rtt = self.round_trip;
+        connection.round_trip = self.round_trip;
         if self.transport.traces() {
             connection.trace.set(Box::default());
         }
@@ -450,20 +440,17 @@ impl Stack {
         let mut outlet = Outlet::new(self.transport.sender());
         let event = match &mut self.phase {
             Phase::Client(auth) => {
-                self.asked.get_or_insert(self.now);
-                auth.answer(answer, &mut outlet)?
+                let event = auth.answer(answer, &mut outlet)?;
+                if auth.awaits_server() {
+                    self.round_trip.ask(self.now);
+                }
+                event
             }
             Phase::Server(auth) => auth.answer(answer, &mut outlet)?,
             _ => return Err(Error::Internal("an answer, and no question is open")),
         };
         self.on_auth_event(event);
         Ok(())
-    }
-
-    /// The shortest time that an answer took in authentication.
-    #[cfg(test)]
-    pub(crate) const fn round_trip(&self) -> Option<Duration> {
-        self.round_trip
     }
 
     /// Whether authentication waits for the server: its silence may be timed, a human's may not.

@@ -141,6 +141,7 @@ mod tests {
         assert!(thread_seconds() > thread);
         assert!(machine > 0.0 && machine_seconds() > machine);
         assert!(tree_cpu_seconds(std::process::id()) > before);
+        assert!(tree_ready_seconds(std::process::id()) > 0.0);
         assert!(peak_kib(std::process::id()) >= resident_kib(std::process::id()));
         assert!(tree_kib(std::process::id(), resident_kib) > 0.0);
     }

@@ -111,7 +111,7 @@ pub(crate) struct RecvWindow {
     granted: u32,
     held: u32,
     owed: u32,
-    /// Consumed since `measured_from`: one round trip's worth, at most.
+    /// Consumed since `measured_from`.
     moved: u32,
     measured_from: Timestamp,
     /// The peer used up all it was granted while nothing was held.
@@ -188,7 +188,8 @@ impl RecvWindow {
     /// round trip (`rtt`, where one was measured). Past the size that OpenSSH gives every channel
     /// and with a round trip measured, to be used up says nothing any more: a peer that is faster
     /// than we are uses up any window, and what a larger one lets it send would lie in buffers,
-    /// ours or its own. So there it has to be four fifths in a round trip, over some time.
+    /// ours or its own. So there it has to be four fifths in a round trip, over
+    /// [`limits::WINDOW_PERIOD`] at least.
     /// Starts the next measurement where one is over.
     pub(crate) fn is_the_limit(&mut self, now: Timestamp, rtt: Option<Duration>) -> bool {
         if self.held != 0 {

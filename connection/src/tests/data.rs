@@ -8,6 +8,7 @@ use crate::limits;
 use crate::messages::{
     ChannelClose, ChannelData, ChannelEof, ChannelExtendedData, ChannelWindowAdjust, OpenKind,
 };
+use crate::round_trip::RoundTrip;
 use std::collections::{BTreeMap, VecDeque};
 use std::vec;
 use std::vec::Vec;
@@ -230,7 +231,7 @@ fn a_window_grows_when_the_peer_exhausts_it_and_nothing_waits() {
     let mut end = End::with(Side::Client, &config);
     let key = end.open(direct(), 9, 100, 100);
     // With a round trip known, it would say whether a window of this size is too small.
-    end.c.rtt = None;
+    end.c.round_trip = RoundTrip::default();
     let packet = data(key.number(), 32 * 1024);
     let mut left = limits::WINDOW_FIRST_BYTES;
     let mut announced = 0u32;

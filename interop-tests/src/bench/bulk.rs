@@ -64,7 +64,7 @@ pub fn measure(pair: &Pair, manner: &Manner, bulk: Bulk) -> Result<Sample, Strin
         Ok::<_, String>(begun.elapsed().as_secs_f64())
     })?;
     let (client, server) = (tunnel.client_cpu() - client, tunnel.server_cpu() - server);
-    let (ready, machine) = (tunnel.server_ready() - ready, machine_seconds() - machine);
+    let (machine, ready) = (machine_seconds() - machine, tunnel.server_ready() - ready);
     let both = if bulk.way == Way::Both { 2.0 } else { 1.0 };
     let carried = (each * bulk.streams) as f64 * both;
     let [client_peak, server_peak] = tunnel.peaks_kib();

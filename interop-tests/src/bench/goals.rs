@@ -204,24 +204,22 @@ impl Goal {
     }
 
     /// The same comparison for a program that does not encrypt, with what the cipher costs added
-    /// where it is CPU time that counts: no tunnel does better. None where that says nothing.
+    /// where it is CPU time that counts. For the rate of short connections it is an estimate, see
+    /// `rate_of_trunk`. None where that says nothing.
     #[must_use]
     pub fn floor(&self, measured: &[Measured], pairs: &[String]) -> Option<f64> {
+        let find = |pair| samples(measured, pairs, self.row, pair);
         let (row, value) = match (self.than, self.value, self.row) {
-            // Several connections on one stream cost more than each on its own.
+            // Several connections on one stream cost a client more than each on its own.
             (Than::Pair(RELAY, than), ..) => {
-                let trunk = samples(measured, pairs, self.row, TRUNK)
-                    .zip(samples(measured, pairs, self.row, RELAY));
-                let floor = trunk.and_then(|(trunk, relay)| ratio(trunk, than, relay, than));
+                let both = find(TRUNK).zip(find(RELAY));
+                let floor = both.and_then(|(trunk, relay)| ratio(trunk, than, relay, than));
                 return floor.or(Some(1.0));
             }
             (Than::Base, CLIENT_CPU, _) => (self.row, BOUND_CPU),
             (Than::Base, SERVER_CPU, _) => (self.row, BOUND_SERVER_CPU),
             (Than::Base, RATE, row) if row.starts_with("many/short/") => {
-                return rate_of_trunk(
-                    samples(measured, pairs, row, BASE)?,
-                    samples(measured, pairs, row, TRUNK)?,
-                );
+                return rate_of_trunk(find(BASE)?, find(TRUNK)?);
             }
             // Beside a transfer it would stand behind all that its own buffers hold.
             (Than::Base, P50, _) => ("ping/idle", P50),

@@ -45,7 +45,7 @@ impl Row {
     /// # Errors
     /// What went wrong, or cannot be asked of this pair.
     pub fn once(&self, pair: &Pair) -> Result<Sample, String> {
-        // With one connection, the trunk is the relay.
+        // With one connection, the trunk is the relay; no other row is compared with it.
         let of_many =
             matches!(self.work, Work::Bulk(Bulk { streams: 2.., .. }) | Work::Short(_, 2..));
         if pair.client.dialect == Dialect::Trunk && (!of_many || self.manner.wire.is_some()) {

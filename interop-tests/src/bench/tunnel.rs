@@ -3,8 +3,9 @@
 use super::peers::{Algorithms, Dialect, Forward, Kind, Pair, Task, command};
 use super::wire::{Length, Wire};
 use super::{relay, trunk};
-use crate::measure::tree_ready_seconds;
-use crate::measure::{cpu_seconds, peak_kib, resident_kib, tree_cpu_seconds, tree_kib};
+use crate::measure::{
+    cpu_seconds, peak_kib, resident_kib, tree_cpu_seconds, tree_kib, tree_ready_seconds,
+};
 use crate::openssh::{Server, free_port};
 use crate::process::Process;
 use std::io::{self, Read, Write};
