@@ -72,8 +72,8 @@ impl Budget {
     }
 
     /// How much a window of `target` bytes that proves too small grows: it doubles up to the 2 MiB
-    /// that OpenSSH gives every channel, then takes one step of 4 MiB, and from there steps of 2
-    /// MiB or of a quarter, whichever is more, as far as the largest window, or the one that is
+    /// that OpenSSH gives every channel, then takes one step of 4 MiB, and from there steps of
+    /// 2 MiB or of a quarter, whichever is more, as far as the largest window, or the one that is
     /// fixed, and half of what is left allow. Each step takes two round trips to show whether it
     /// was enough, and some time where they are short. What a window has beyond the need, OpenSSH's
     /// sender fills with data that it then moves about in its memory: with 8 MiB of it, for

@@ -10,6 +10,7 @@ use crate::areas::Areas;
 use crate::channel::{ChannelKey, Closing, Inbound, InboundEvent, Machine, RecvRing};
 use crate::connection::{Connection, decode};
 use crate::event::{Stream, Turn};
+use crate::limits;
 use crate::messages::{ChannelData, ChannelExtendedData};
 use crate::schedule::Sent;
 use crate::sender::Sender;
@@ -127,7 +128,12 @@ impl Connection {
         if !channel.credits() {
             return;
         }
-        if channel.recv.is_the_limit(self.now, self.round_trip.least()) {
+        // Below what OpenSSH gives every channel, a window that is too large does no harm, and one
+        // that is too small does: where the path has become longer since the login.
+        let ordinary = channel.recv.target() >= limits::WINDOW_FIRST_BYTES;
+        let trip = &self.round_trip;
+        let rtt = if ordinary { trip.least() } else { trip.of_channels() };
+        if channel.recv.is_the_limit(self.now, rtt) {
             let extra = self.budget.grow(channel.recv.target());
             channel.recv.grow(extra);
         }

@@ -6,14 +6,15 @@ use crate::event::{ChannelEvent, Stream};
 use crate::flight::Flight;
 use crate::limits;
 use crate::messages::{
-    ChannelClose, ChannelData, ChannelEof, ChannelExtendedData, ChannelWindowAdjust, OpenKind,
+    ChannelClose, ChannelData, ChannelEof, ChannelExtendedData, ChannelOpenConfirmation,
+    ChannelWindowAdjust, OpenKind,
 };
 use crate::round_trip::RoundTrip;
 use std::collections::{BTreeMap, VecDeque};
 use std::vec;
 use std::vec::Vec;
-use tssh_transport::Side;
 use tssh_transport::wire::Message;
+use tssh_transport::{Side, Timestamp};
 
 const KIB: u32 = 1024;
 
@@ -258,6 +259,39 @@ fn a_window_grows_when_the_peer_exhausts_it_and_nothing_waits() {
 }
 
 #[test]
+fn a_path_that_became_longer_after_the_login_holds_no_small_window_back() {
+    let at = |ms: u64| Timestamp::from_micros(ms * 1000);
+    let mut end = End::new(Side::Client);
+    end.c.round_trip.ask(at(0));
+    end.c.round_trip.answer(at(1));
+    let targets = [0u32, 1].map(|peer| {
+        let begun = 1000 * u64::from(peer + 1);
+        end.now = at(begun);
+        end.c.now = end.now;
+        let key = end.c.open(direct()).unwrap();
+        end.sent().unwrap();
+        end.now = at(begun + 50);
+        let confirm = ChannelOpenConfirmation::new(key.number(), peer, 100, 100, &[]);
+        end.message(&confirm).unwrap();
+        let target = |end: &End| end.c.table.get(key).unwrap().recv.target();
+        let before = target(&end);
+        let packet = data(key.number(), 32 * 1024);
+        // Nine tenths of the window within the 50 ms.
+        for _ in 0..before / (32 * KIB) * 9 / 10 {
+            end.feed(&packet).unwrap();
+            while end.sent().is_some() {}
+        }
+        end.now = at(begun + 100);
+        end.feed(&packet).unwrap();
+        (before, target(&end))
+    });
+    let ordinary = limits::WINDOW_FIRST_BYTES;
+    assert_eq!(targets[0], (ordinary, ordinary), "by the shorter one it is large enough");
+    let (before, after) = targets[1];
+    assert!(before < ordinary && after > before, "{targets:?}");
+}
+
+#[test]
 fn five_thousand_channels_open_and_each_gets_at_least_a_least_window() {
     let mut end = End::new(Side::Server);
     let mut total = 0u64;
@@ -270,7 +304,7 @@ fn five_thousand_channels_open_and_each_gets_at_least_a_least_window() {
         };
         end.c.accept_open(channel).unwrap();
         let confirm = end.sent().unwrap();
-        let confirm = crate::messages::ChannelOpenConfirmation::decode(&confirm).unwrap();
+        let confirm = ChannelOpenConfirmation::decode(&confirm).unwrap();
         assert!(confirm.initial_window_size >= limits::WINDOW_LEAST_BYTES);
         total += u64::from(confirm.initial_window_size);
     }

@@ -310,17 +310,17 @@ fn the_shortest_answer_time_is_taken_for_the_round_trip() {
     end.now = at(180);
     let confirm = crate::messages::ChannelOpenConfirmation::new(key.number(), 0, 1, 1, &[]);
     end.message(&confirm).unwrap();
-    assert_eq!(end.c.round_trip.least(), Some(Duration::from_millis(80)));
+    assert_eq!(end.c.round_trip.of_channels(), Some(Duration::from_millis(80)));
     end.c.request(key, &ChannelRequest::Shell, true).unwrap();
     end.sent_numbers();
     end.now = at(230);
     end.message(&ChannelSuccess::new(key.number())).unwrap();
-    assert_eq!(end.c.round_trip.least(), Some(Duration::from_millis(50)));
+    assert_eq!(end.c.round_trip.of_channels(), Some(Duration::from_millis(50)));
     end.c.global_request(&GlobalRequest::KeepAlive, true).unwrap();
     end.sent_numbers();
     end.now = at(999);
     end.message(&RequestFailure::new()).unwrap();
-    assert_eq!(end.c.round_trip.least(), Some(Duration::from_millis(50)));
+    assert_eq!(end.c.round_trip.of_channels(), Some(Duration::from_millis(50)));
 }
 
 #[test]
