@@ -37,6 +37,7 @@ pub mod citations;
 pub mod fuzz;
 pub mod hostile;
 pub mod hosts;
+pub mod layout;
 pub mod marks;
 pub mod matrix;
 pub mod measure;
