@@ -9,16 +9,29 @@
 
 use std::env::{var, var_os};
 
+/// With any value, the linker gets no script.
+const SWITCH: &str = "TSSH_NO_LAYOUT";
+/// How flags name another linker than the compiler's own: it may know no such script.
+const OTHER_LINKER: [&str; 4] = ["linker=", "fuse-ld", "ld-path", "link-arg=-B"];
+
 fn main() {
+    let is = |name, value: &str| var(name).is_ok_and(|found| found == value);
+    let target = var("TARGET").unwrap_or_default().to_uppercase().replace('-', "_");
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=idle.ld");
-    let is = |name, value: &str| var(name).is_ok_and(|found| found == value);
-    // Another linker may know no such script.
+    println!("cargo::rerun-if-env-changed={SWITCH}");
+    println!("cargo::rerun-if-env-changed=CARGO_TARGET_{target}_LINKER");
     let flags = var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
-    let own_linker = flags.contains("linker=") || flags.contains("fuse-ld");
-    let own_linker = own_linker || var_os("RUSTC_LINKER").is_some();
-    if is("CARGO_CFG_TARGET_OS", "linux") && is("PROFILE", "release") && !own_linker {
-        let folder = var("CARGO_MANIFEST_DIR").unwrap_or_default();
+    let other = OTHER_LINKER.iter().any(|words| flags.contains(words));
+    let switched_off = var_os(SWITCH).is_some() || var_os("RUSTC_LINKER").is_some();
+    // Only where it was tried.
+    let tried = is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ARCH", "x86_64");
+    if let Ok(folder) = var("CARGO_MANIFEST_DIR")
+        && tried
+        && is("PROFILE", "release")
+        && !other
+        && !switched_off
+    {
         println!("cargo::rustc-link-arg-bin=tssh=-T");
         println!("cargo::rustc-link-arg-bin=tssh={folder}/idle.ld");
     }

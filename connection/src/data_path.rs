@@ -10,7 +10,6 @@ use crate::areas::Areas;
 use crate::channel::{ChannelKey, Closing, Inbound, InboundEvent, Machine, RecvRing};
 use crate::connection::{Connection, decode};
 use crate::event::{Stream, Turn};
-use crate::limits;
 use crate::messages::{ChannelData, ChannelExtendedData};
 use crate::schedule::Sent;
 use crate::sender::Sender;
@@ -128,11 +127,10 @@ impl Connection {
         if !channel.credits() {
             return;
         }
-        // Below what OpenSSH gives every channel, a window that is too large does no harm, and one
-        // that is too small does: where the path has become longer since the login.
-        let ordinary = channel.recv.target() >= limits::WINDOW_FIRST_BYTES;
+        // A small window that grows too far costs little; one that stays small is slow, as where
+        // the path has become longer since the login.
         let trip = &self.round_trip;
-        let rtt = if ordinary { trip.least() } else { trip.of_channels() };
+        let rtt = if channel.recv.is_small() { trip.of_channels() } else { trip.least() };
         if channel.recv.is_the_limit(self.now, rtt) {
             let extra = self.budget.grow(channel.recv.target());
             channel.recv.grow(extra);

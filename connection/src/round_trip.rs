@@ -2,7 +2,7 @@
 //!
 //! There are two of them. Channels are answered from the first one on by a server that has just
 //! been started for this user, and so too late; authentication is answered before, and the path may
-//! have become longer since. Who needs a short round trip to be sure of takes the shorter one.
+//! have become longer since. Who must not take it for longer than it is takes the shorter one.
 
 use core::time::Duration;
 use tssh_transport::Timestamp;

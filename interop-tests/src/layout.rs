@@ -1,11 +1,10 @@
 //! Which functions of tssh run until a tunnel is idle, as the linker is told (`cli/idle.ld`).
 //!
-//! callgrind names them as the symbol table does, with a hash that is another one in every build.
-//! What is written are patterns without it: of a generic function they take all instances, except
-//! of those that every task and every thread has one of.
+//! callgrind names them as the symbol table does, with a hash that is another one after many
+//! changes. What is written are patterns without it: of a generic function they take all instances,
+//! except of those that every task and every thread has one of.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const BEGIN: &str = "\
 /* What tssh runs through until a tunnel is idle, side by side. Written by
@@ -50,6 +49,32 @@ pub fn script(functions: &BTreeSet<String>) -> String {
     let line = |name| format!("    *(.text.{name} .text.unlikely.{name})\n");
     let lines: String = patterns.iter().map(line).collect();
     format!("{BEGIN}{lines}{END}")
+}
+
+/// The patterns of the project's own functions in a script.
+#[must_use]
+pub fn own_patterns(script: &str) -> BTreeSet<String> {
+    let words = script.lines().filter_map(|line| line.trim().strip_prefix("*(.text."));
+    let names = words.filter_map(|words| words.split(' ').next());
+    names.filter(|name| is_own(name) && !is_of_every_task(name)).map(str::to_owned).collect()
+}
+
+/// The same of all the project's functions in a program that has its symbols.
+#[must_use]
+pub fn own_functions(program: &[u8]) -> BTreeSet<String> {
+    let texts = program.split(|byte| *byte == 0).filter(|text| text.starts_with(b"_ZN"));
+    let names = texts.filter_map(|text| std::str::from_utf8(text).ok());
+    names.filter(|name| is_own(name)).filter_map(pattern).collect()
+}
+
+fn is_own(name: &str) -> bool {
+    ["_ZN4tssh", "_ZN12tssh_forward", "_ZN15tssh_connection", "_ZN14tssh_transport"]
+        .iter()
+        .any(|own| name.starts_with(own))
+}
+
+fn is_of_every_task(name: &str) -> bool {
+    OF_EVERY_TASK.iter().any(|start| name.starts_with(start))
 }
 
 /// The functions that ran in the object whose path ends in `/` and `program`, by callgrind's
@@ -97,7 +122,7 @@ pub fn functions(profile: &str, program: &str) -> BTreeSet<String> {
 fn pattern(symbol: &str) -> Option<String> {
     // What the optimiser adds to a name that was private.
     let symbol = symbol.split_once(".llvm.").map_or(symbol, |(name, _)| name);
-    if OF_EVERY_TASK.iter().any(|name| symbol.starts_with(name)) {
+    if is_of_every_task(symbol) {
         return Some(format!("{symbol}*"));
     }
     if let Some(hash) = symbol.starts_with("_ZN").then(|| symbol.rfind("17h")).flatten() {
@@ -183,6 +208,12 @@ fn=(6) _ZN1c17hE
         let body = script.strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(END));
         let others = |line: &&str| !WITH_MORE_INSTRUCTIONS.iter().any(|name| line.contains(name));
         let lines: String = body.unwrap().split_inclusive('\n').filter(others).collect();
+        let own = set(&["_ZN4tssh3run17h1E", "_ZN14tssh_transport4wipe17h1E", "_ZN3std3fmt17h1E"]);
+        let patterns = own_patterns(&super::script(&own));
+        assert!(patterns.contains("_ZN4tssh3run17h*"), "{patterns:?}");
+        assert!(!patterns.contains("_ZN3std3fmt17h*"), "{patterns:?}");
+        let program = b"\x7fELF\0_ZN4tssh3run17h5E\0_ZN3std3fmt17h1E\0tssh\0";
+        assert_eq!(own_functions(program), set(&["_ZN4tssh3run17h*"]));
         assert_eq!(
             lines,
             "    *(.text._ZN1a17h* .text.unlikely._ZN1a17h*)\n    \

@@ -183,6 +183,11 @@ impl RecvWindow {
         self.granted = self.granted.saturating_add(n);
     }
 
+    /// Whether it is smaller than what OpenSSH gives every channel.
+    pub(crate) const fn is_small(&self) -> bool {
+        self.target < limits::WINDOW_FIRST_BYTES
+    }
+
     /// Whether the window, and not the consumer, holds the peer back, so that a larger one would
     /// move more: nothing is held, and the peer used up all of it, or more than half within one
     /// round trip (`rtt`, where one was measured). Past the size that OpenSSH gives every channel
@@ -196,7 +201,7 @@ impl RecvWindow {
             self.exhausted = false;
             return false;
         }
-        let ordinary = rtt.is_some() && self.target >= limits::WINDOW_FIRST_BYTES;
+        let ordinary = rtt.is_some() && !self.is_small();
         let enough =
             if ordinary { self.target.saturating_sub(self.target / 5) } else { self.target >> 1 };
         let mut limit = core::mem::take(&mut self.exhausted) && !ordinary;

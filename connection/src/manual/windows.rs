@@ -43,11 +43,11 @@
 //! # Larger
 //!
 //! On a long path the window is what limits: the peer sends all of it and waits for a round trip.
-//! The layer knows the round trip as the shortest time in which anything of ours was ever answered.
-//! Where more than half a window was consumed within that time and nothing waits in the ring, the
-//! window doubles, as far as the budget has bytes left. From 2 MiB, which is what OpenSSH gives, it
-//! takes four fifths, for 20 ms at least, and answers in the login count too, as the first
-//! channel's has a server in it that is starting; then the window grows once by 4 MiB, then by 2
-//! MiB, or by a quarter where that is more: OpenSSH's sender fills what a window has beyond the
-//! need with data that it then moves about in its memory. With `ChannelWindow SIZE` it has that
+//! The layer knows the round trip as the shortest time in which a channel or a request was
+//! answered. Where more than half a window was consumed within that time and nothing waits in the
+//! ring, the window doubles, as far as the budget has bytes left. From 2 MiB, which is what OpenSSH
+//! gives, it takes four fifths, for 20 ms at least, and answers in the login count too, as the
+//! first channel's has a server in it that is starting; then the window grows once by 4 MiB, then
+//! by 2 MiB, or by a quarter where that is more: OpenSSH's sender fills what a window has beyond
+//! the need with data that it then moves about in its memory. With `ChannelWindow SIZE` it has that
 //! size from the start instead, and `ChannelMemory` is what the budget has in all.

@@ -1,9 +1,9 @@
 //! Writes `cli/idle.ld`: which functions tssh runs through until a tunnel is idle.
 //!
 //! `cargo run --release -p tssh-interop-tests --bin idle-functions`, with sshd and valgrind
-//! installed, starts a client with a forward under callgrind, sends a few bytes through, and writes
-//! what ran. It is for when `bench idle` shows more memory than it did; the next build puts these
-//! functions side by side.
+//! installed, starts a client with a forward to either server under callgrind, sends a few bytes
+//! through, and writes what ran. It is for when `bench idle` shows more memory than it did; the
+//! next build puts these functions side by side.
 
 #![forbid(unsafe_code)]
 
@@ -26,7 +26,7 @@ use tssh_interop_tests::tssh::{client_command, tssh_binary};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
-    match missing().map_or_else(profile, Err) {
+    match missing().map_or_else(profile_both, Err) {
         Ok(ran) => {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/idle.ld");
             std::fs::write(&path, script(&ran)).expect("write cli/idle.ld");
@@ -40,11 +40,18 @@ fn main() -> ExitCode {
     }
 }
 
+/// With either server: OpenSSH's may be too old for the key exchange that is preferred.
+fn profile_both() -> Result<BTreeSet<String>, String> {
+    let options = ServerOptions::with_lines(&[]);
+    let mut ran = profile(&Server::start(&options))?;
+    ran.append(&mut profile(&Server::start_tsshd(&options))?);
+    Ok(ran)
+}
+
 /// What a client runs through that forwards a port and carries a few bytes.
-fn profile() -> Result<BTreeSet<String>, String> {
+fn profile(server: &Server) -> Result<BTreeSet<String>, String> {
     let (service, entry) = (Service::start(Toy::Echo), free_port());
     let forward = format!("-L{entry}:127.0.0.1:{}", service.port());
-    let server = Server::start(&ServerOptions::with_lines(&[]));
     let (scratch, program) = (Scratch::new(), tssh_binary());
     let out = scratch.join("profile");
     let out_option = format!("--callgrind-out-file={}", out.display());
@@ -52,7 +59,7 @@ fn profile() -> Result<BTreeSet<String>, String> {
     let mut options = vec!["--tool=callgrind", "--demangle=no", &out_option, &tssh];
     options.extend(["-N", &forward]);
     let mut client =
-        Process::spawn(&mut client_command(Path::new("valgrind"), &server, &options, &[]));
+        Process::spawn(&mut client_command(Path::new("valgrind"), server, &options, &[]));
     if !listens(&mut client, entry) {
         return Err(client.output());
     }
