@@ -102,7 +102,8 @@ fn openssh(rtt: u64, rate: u32) -> Peer {
 #[test]
 fn what_waits_at_a_peer_that_is_slower_than_we_are_is_little() {
     // A mark has the least limit before it: half as much again, and what comes back at a time.
-    for (rate, most) in [(100, 608), (400, 608), (1000, 704)] {
+    let most = FLIGHT_BYTES_LEAST / KIB * 3 / 2 + 96 + PACKET / KIB;
+    for (rate, most) in [(100, most), (400, most), (1000, most + 96)] {
         let mut path = Path::new(openssh(100, rate));
         let first = path.run(100);
         let (through, waits) = path.run(1000);
@@ -130,7 +131,8 @@ fn a_wire_that_becomes_longer_is_filled_again() {
     path.peer.rtt = 40_000;
     path.run(12_000);
     let (through, _) = path.run(2000);
-    assert!(before <= MIB + MIB / 4, "{before}");
+    // What the path holds and what a mark had before it, half as much again, and a part.
+    assert!(before <= (400 * KIB + FLIGHT_BYTES_LEAST) * 3 / 2 + 96 * KIB, "{before}");
     assert!(through >= 42, "{through} of 50 MiB/s");
 }
 
@@ -177,11 +179,11 @@ fn large_parts_given_back_keep_the_limit_above_twice_of_them() {
 #[test]
 fn the_least_limit_is_enough_for_our_own_receiver() {
     let mut ours = crate::channel::RecvWindow::new(crate::limits::WINDOW_FIRST_BYTES);
-    for _ in 0..FLIGHT_BYTES_LEAST / PACKET - 2 {
+    for _ in 0..FLIGHT_BYTES_LEAST / PACKET - 6 {
         ours.arrive(PACKET).unwrap();
         ours.consume(PACKET);
     }
-    assert_eq!(ours.due(), FLIGHT_BYTES_LEAST - 2 * PACKET);
+    assert_eq!(ours.due(), FLIGHT_BYTES_LEAST - 6 * PACKET);
 }
 
 #[test]

@@ -28,8 +28,9 @@ pub const WINDOW_FIRST_BYTES: u32 = 2 * 1024 * 1024;
 pub const WINDOW_PERIOD: Duration = Duration::from_millis(20);
 /// The limit of what is on its way on a channel never falls below this, and the delay of a message
 /// with less on its way is not measured: with a window of 2 MiB our own receiver gives nothing back
-/// before it took 256 KiB, OpenSSH's before it took 96. Two packets more, so that it never waits.
-pub const FLIGHT_BYTES_LEAST: u32 = 320 * 1024;
+/// before it took 256 KiB, OpenSSH's before it took 96. Six packets more: with two, a peer that a
+/// scheduler had kept from running had nothing to do when it ran.
+pub const FLIGHT_BYTES_LEAST: u32 = 448 * 1024;
 /// A shorter delay counts as this one: about the turn of a scheduler, without which two processes
 /// on either side of a socket wait for each other in turn.
 pub const FLIGHT_DELAY_LEAST: Duration = Duration::from_micros(450);
