@@ -1,7 +1,7 @@
 //! Bulk data: speed, CPU time and memory.
 
 use super::crypto;
-use super::peers::Pair;
+use super::peers::{Dialect, Pair};
 use super::stream;
 use super::target::{DOWN_OFFSET, GOOD, Target, Way, begin, expect_good};
 use super::tunnel::{Manner, Tunnel};
@@ -77,7 +77,11 @@ pub fn measure(pair: &Pair, manner: &Manner, bulk: Bulk) -> Result<Sample, Strin
         ("client_peak_mib", client_peak / 1024.0),
         ("server_peak_mib", server_peak / 1024.0),
     ]);
-    if pair.is_relay()
+    // The trunk has sealed and opened what it carried.
+    if pair.client.dialect == Dialect::Trunk {
+        values.insert("bound_cpu_s_per_gib", client / carried * GIB);
+        values.insert("bound_server_cpu_s_per_gib", server / carried * GIB);
+    } else if pair.is_relay()
         && let Some(crypto) = crypto::seconds_per_gib(manner.algorithms, bulk.way)
     {
         values.insert("crypto_s_per_gib", crypto);

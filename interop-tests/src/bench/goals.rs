@@ -80,6 +80,7 @@ const CPU_EACH: &str = "client_cpu_us_each";
 const RATE: &str = "rate_per_s";
 const BUSY: &str = "busy_cores";
 const P50: &str = "p50_us";
+const APART_P50: &str = "apart_p50_us";
 const START_CPU: &str = "client_cpu_ms";
 const WALL: &str = "wall_ms";
 
@@ -203,32 +204,40 @@ impl Goal {
         })
     }
 
-    /// The same comparison for a program that does not encrypt, with what the cipher costs added
-    /// where it is CPU time that counts. For the rate of short connections it is an estimate, see
-    /// `rate_of_trunk`. None where that says nothing.
+    /// The same comparison for a program without SSH, where that says something:
+    ///
+    /// | of | it is |
+    /// | --- | --- |
+    /// | a client's CPU time | the trunk's, where it was measured; or the relay's and a cipher's |
+    /// | a server's CPU time | the relay's and a cipher's |
+    /// | memory, speed on a wire | the relay's |
+    /// | a rate, an idle ping | an estimate: see `rate_of_trunk` and `ping_of_trunk` |
+    /// | a ping beside a transfer | one through a relay of its own: a yardstick, and no bound |
     #[must_use]
     pub fn floor(&self, measured: &[Measured], pairs: &[String]) -> Option<f64> {
         let find = |pair| samples(measured, pairs, self.row, pair);
-        let (row, value) = match (self.than, self.value, self.row) {
+        let trunk = || find(TRUNK).filter(|trunk| !trunk.is_empty());
+        let (floor, value) = match (self.than, self.value, self.row) {
             // Several connections on one stream cost a client more than each on its own.
             (Than::Pair(RELAY, than), ..) => {
-                let both = find(TRUNK).zip(find(RELAY));
+                let both = trunk().zip(find(RELAY));
                 let floor = both.and_then(|(trunk, relay)| ratio(trunk, than, relay, than));
                 return floor.or(Some(1.0));
             }
-            (Than::Base, CLIENT_CPU, _) => (self.row, BOUND_CPU),
-            (Than::Base, SERVER_CPU, _) => (self.row, BOUND_SERVER_CPU),
+            (Than::Base, CLIENT_CPU, _) => (trunk().or(find(RELAY)), BOUND_CPU),
+            (Than::Base, SERVER_CPU, _) => (find(RELAY), BOUND_SERVER_CPU),
             (Than::Base, RATE, row) if row.starts_with("many/short/") => {
-                return rate_of_trunk(find(BASE)?, find(TRUNK)?);
+                return rate_of_trunk(find(BASE)?, trunk()?);
             }
-            // Beside a transfer it would stand behind all that its own buffers hold.
-            (Than::Base, P50, _) => ("ping/idle", P50),
-            (Than::Base, PEAK, _) | (Than::Base, CPU_EACH, "ping/idle") => (self.row, self.value),
-            (Than::Base, SPEED, row) if row.starts_with("wire/") => (row, SPEED),
+            (Than::Base, P50, "ping/idle") => return ping_of_trunk(find(BASE)?, trunk()?),
+            // The relay's would stand behind all that its own buffers hold.
+            (Than::Base, P50, _) => return ratio(find(self.pair)?, APART_P50, find(BASE)?, P50),
+            (Than::Base, CPU_EACH, "ping/idle") => (trunk(), CPU_EACH),
+            (Than::Base, PEAK, _) => (find(RELAY), PEAK),
+            (Than::Base, SPEED, row) if row.starts_with("wire/") => (find(RELAY), SPEED),
             _ => return None,
         };
-        let relay = samples(measured, pairs, row, RELAY)?;
-        ratio(relay, value, samples(measured, pairs, self.row, BASE)?, self.value)
+        ratio(floor?, value, find(BASE)?, self.value)
     }
 
     /// What it is compared with; nothing where the value itself counts.
@@ -269,6 +278,15 @@ fn rate_of_trunk(base: &[Sample], trunk: &[Sample]) -> Option<f64> {
     let ratios = base.iter().zip(trunk).filter_map(|(base, trunk)| {
         let each = base.get(BUSY)? * 1e6 / base.get(RATE)?;
         Some(each / (each - base.get(CPU_EACH)? + trunk.get(CPU_EACH)?))
+    });
+    median(&ratios.filter(|ratio| ratio.is_finite()).collect::<Vec<f64>>())
+}
+
+/// What ssh's time of a ping would be, were its client as cheap as the trunk's, all that it saves a
+/// part of that time, and everything else as it is.
+fn ping_of_trunk(base: &[Sample], trunk: &[Sample]) -> Option<f64> {
+    let ratios = base.iter().zip(trunk).filter_map(|(base, trunk)| {
+        Some(1.0 - (base.get(CPU_EACH)? - trunk.get(CPU_EACH)?) / base.get(P50)?)
     });
     median(&ratios.filter(|ratio| ratio.is_finite()).collect::<Vec<f64>>())
 }
@@ -331,22 +349,28 @@ mod tests {
         let measured = [
             row(bulk, [(CLIENT_CPU, 2.0), (SPEED, 9.0)], [(BOUND_CPU, 1.0), (SPEED, 9.0)]),
             row("ping/idle", [(P50, 100.0), (CPU_EACH, 50.0)], [(P50, 80.0), (CPU_EACH, 40.0)]),
-            row("ping/up", [(P50, 400.0), (SPEED, 9.0)], [(P50, 8000.0), (SPEED, 9.0)]),
+            row("ping/up", [(P50, 400.0), (APART_P50, 80.0)], [(P50, 8000.0), (SPEED, 9.0)]),
             row("wire/bulk/up/1", [(SPEED, 40.0), (PEAK, 1.0)], [(SPEED, 120.0), (PEAK, 1.0)]),
         ];
         let pairs = [BASE, RELAY].map(str::to_owned);
-        let floor = |row, value| at_most(CLIENT, row, value, 1.0).floor(&measured, &pairs);
+        let floor = |row, value| at_most(BASE, row, value, 1.0).floor(&measured, &pairs);
         assert_eq!(floor(bulk, CLIENT_CPU), Some(0.5));
         assert_eq!(floor(bulk, SPEED), None);
         assert_eq!(floor(bulk, SERVER_CPU), None, "nobody measured it");
-        assert_eq!([floor("ping/idle", P50), floor("ping/idle", CPU_EACH)], [Some(0.8); 2]);
-        assert_eq!(floor("ping/up", P50), Some(0.2), "beside nothing");
+        assert_eq!([floor("ping/idle", CPU_EACH), floor("ping/idle", P50)], [None; 2]);
+        assert_eq!(floor("ping/up", P50), Some(0.2), "of one that shares only the processors");
         assert_eq!(floor("wire/bulk/up/1", SPEED), Some(3.0));
         assert_eq!(near_floor(bulk).floor(&measured, &pairs), Some(1.0));
         // Beside the relay, where the trunk stands in for ssh: twice as much.
         let pairs = [TRUNK, RELAY].map(str::to_owned);
         let both = [row(bulk, [(BOUND_CPU, 2.0), (SPEED, 9.0)], [(BOUND_CPU, 1.0), (SPEED, 9.0)])];
         assert_eq!(near_floor(bulk).floor(&both, &pairs), Some(2.0));
+        // Beside ssh, where the trunk was measured, that is what counts.
+        let pairs = [BASE, TRUNK].map(str::to_owned);
+        let floor = |row, value| at_most(CLIENT, row, value, 1.0).floor(&measured, &pairs);
+        assert_eq!([floor(bulk, CLIENT_CPU), floor(bulk, SERVER_CPU)], [Some(0.5), None]);
+        assert_eq!(floor("ping/idle", CPU_EACH), Some(0.8));
+        assert_eq!(floor("ping/idle", P50), Some(0.9), "100 us without 10 of the client's");
     }
 
     #[test]

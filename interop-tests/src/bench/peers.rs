@@ -34,7 +34,7 @@ pub enum Dialect {
     Asyncssh,
     /// No SSH at all: a process that copies, at either end.
     Relay,
-    /// No SSH either: all connections on one stream.
+    /// No SSH either: all connections on one stream, sealed.
     Trunk,
 }
 
@@ -95,6 +95,8 @@ pub struct Pair {
     pub client: Client,
     /// The server.
     pub host: Host,
+    /// The program that becomes a relay: `bench`.
+    pub relay: PathBuf,
 }
 
 impl Pair {
@@ -123,17 +125,25 @@ fn host(name: &str, path: PathBuf, kind: Kind) -> Host {
 }
 
 /// All pairs: ssh with sshd first, to which all others are compared; each other client with sshd;
-/// ssh with each other server; both of ours; and the two relays.
+/// ssh with each other server; both of ours; and the two relays, which the program `bench` becomes.
 ///
 /// # Panics
 /// When tssh cannot be built or copied.
 #[must_use]
-pub fn pairs(clients: &[(String, PathBuf)], servers: &[(String, PathBuf)]) -> Vec<Pair> {
+pub fn pairs(
+    bench: &Path,
+    clients: &[(String, PathBuf)],
+    servers: &[(String, PathBuf)],
+) -> Vec<Pair> {
     let ssh = client("ssh", program_path("ssh"), Dialect::Ssh);
     let sshd = host("sshd", program_path("sshd"), Kind::Sshd);
     let tssh = client("tssh", installed(&tssh_binary()), Dialect::Ssh);
     let tsshd = host("tsshd", tsshd_binary(), Kind::Tsshd);
-    let pair = |client: &Client, host: &Host| Pair { client: client.clone(), host: host.clone() };
+    let pair = |client: &Client, host: &Host| Pair {
+        client: client.clone(),
+        host: host.clone(),
+        relay: bench.to_owned(),
+    };
     let relay = |name, dialect| {
         let none = host("", PathBuf::new(), Kind::Relay);
         pair(&client(name, PathBuf::new(), dialect), &none)
@@ -169,7 +179,7 @@ fn installed(program: &Path) -> PathBuf {
 
 /// Clients that do not take ssh's command line, each with sshd, where they are installed.
 #[must_use]
-pub fn other_pairs() -> Vec<Pair> {
+pub fn other_pairs(bench: &Path) -> Vec<Pair> {
     let mut clients = Vec::new();
     for (name, dialect) in [("dbclient", Dialect::Dbclient), ("plink", Dialect::Plink)] {
         let path = program_path(name);
@@ -178,7 +188,8 @@ pub fn other_pairs() -> Vec<Pair> {
     let python = others::python_with_asyncssh();
     clients.extend(python.map(|python| client("asyncssh", python, Dialect::Asyncssh)));
     let sshd = host("sshd", program_path("sshd"), Kind::Sshd);
-    clients.into_iter().map(|client| Pair { client, host: sshd.clone() }).collect()
+    let pair = |client| Pair { client, host: sshd.clone(), relay: bench.to_owned() };
+    clients.into_iter().map(pair).collect()
 }
 
 /// Which forward.

@@ -1,6 +1,6 @@
 //! How long one byte takes there and back, alone and beside bulk data.
 
-use super::peers::Pair;
+use super::peers::{Dialect, Pair};
 use super::stream;
 use super::target::{DOWN_OFFSET, GOOD, Target, Way, begin};
 use super::tunnel::{Manner, Tunnel};
@@ -18,6 +18,9 @@ const WARM_UP_PINGS: usize = 100;
 /// How long bulk data flows before pings begin, and while they are sent.
 const BULK_WARM_UP: Duration = Duration::from_millis(300);
 const BULK_TIME: Duration = Duration::from_millis(1500);
+/// Beside bulk data a ping is sent so often, and not when the last has come back: a tunnel whose
+/// pings are faster would have more of them to carry, at the cost of its own bulk data.
+const PING_EVERY: Duration = Duration::from_millis(5);
 /// A ping's bytes: a keystroke's size.
 const PING_BYTES: usize = 16;
 /// The streams' numbers: any two.
@@ -31,13 +34,28 @@ const BULK_STREAM: u64 = 2;
 pub fn measure(pair: &Pair, manner: &Manner, beside: Option<Way>) -> Result<Sample, String> {
     let target = Target::start();
     let tunnel = Tunnel::start(pair, manner, target.port())?;
+    let Some(way) = beside else {
+        return idle(&tunnel, &mut pings_of(&tunnel)?).map_err(|error| error.to_string());
+    };
+    let through = |other: &Tunnel| {
+        let mut ping = pings_of(other)?;
+        beside_bulk(&tunnel, &mut ping, way).map_err(|error| error.to_string())
+    };
+    let mut values = through(&tunnel)?;
+    if !pair.is_relay() {
+        // A relay of its own shares nothing with the transfer but the processors. What the tunnel
+        // does beside a ping of its own it still does: it has carried one not two seconds ago.
+        let relay = Tunnel::relay(Dialect::Relay, &pair.relay, manner, target.port())?;
+        let apart = through(&relay)?;
+        values.extend(apart.get("p50_us").map(|p50| ("apart_p50_us", *p50)));
+    }
+    Ok(values)
+}
+
+fn pings_of(tunnel: &Tunnel) -> Result<TcpStream, String> {
     let mut ping = tunnel.connect()?;
     begin(&mut ping, PING_STREAM, Way::Echo, 0).map_err(|error| error.to_string())?;
-    match beside {
-        None => idle(&tunnel, &mut ping),
-        Some(way) => beside_bulk(&tunnel, &mut ping, way),
-    }
-    .map_err(|error| error.to_string())
+    Ok(ping)
 }
 
 fn idle(tunnel: &Tunnel, ping: &mut TcpStream) -> io::Result<Sample> {
@@ -90,9 +108,12 @@ fn flow(mut bulk: TcpStream, way: Way, go_on: &AtomicBool, count: &AtomicU64) ->
 }
 
 fn ping_for(ping: &mut TcpStream, time: Duration) -> io::Result<Vec<f64>> {
-    let (begun, mut micros) = (Instant::now(), Vec::new());
-    while begun.elapsed() < time {
+    let (mut next, mut micros) = (Instant::now(), Vec::new());
+    let end = next + time;
+    while next < end {
+        std::thread::sleep(next.saturating_duration_since(Instant::now()));
         micros.push(once(ping)?);
+        next = (next + PING_EVERY).max(Instant::now());
     }
     Ok(micros)
 }

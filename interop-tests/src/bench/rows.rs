@@ -45,10 +45,13 @@ impl Row {
     /// # Errors
     /// What went wrong, or cannot be asked of this pair.
     pub fn once(&self, pair: &Pair) -> Result<Sample, String> {
-        // With one connection, the trunk is the relay; no other row is compared with it.
-        let of_many =
-            matches!(self.work, Work::Bulk(Bulk { streams: 2.., .. }) | Work::Short(_, 2..));
-        if pair.client.dialect == Dialect::Trunk && (!of_many || self.manner.wire.is_some()) {
+        // It shows what several connections on one stream cost, and what a cipher adds to a ping;
+        // one connection's bulk data is compared with the relay and a cipher beside it.
+        let as_trunk = matches!(
+            self.work,
+            Work::Bulk(Bulk { streams: 2.., .. }) | Work::Short(_, 2..) | Work::Ping(None)
+        );
+        if pair.client.dialect == Dialect::Trunk && (!as_trunk || self.manner.wire.is_some()) {
             return Err(NOT_APPLICABLE.to_owned());
         }
         match self.work {

@@ -1,9 +1,11 @@
 //! The floor of a client with many connections on one stream: a relay that puts all of them on
-//! one, without SSH and without a cipher. The far end makes frames as sshd cuts its packets.
+//! one, sealed with a cipher of SSH's, and without the rest of SSH. The far end makes frames as
+//! sshd cuts its packets; those of the near end are longer, which is cheaper than SSH can be.
 //!
-//! A frame is a connection's number, a length and as many bytes; one without bytes is the end of
-//! a direction. There are no windows: who reads slowly holds up all, and in a measurement nobody
-//! does. A connection that fails to be made or written to ends the whole.
+//! A frame is a length, a connection's number, as many bytes and a tag; one without bytes is the
+//! end of a direction. The key is no secret. There are no windows: who reads slowly holds up all,
+//! and in a measurement nobody does. A connection that fails to be made or written to ends the
+//! whole.
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, IoSlice};
@@ -13,9 +15,12 @@ use tokio::io::AsyncReadExt;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tssh_transport::cipher::{
+    CipherAlgorithm, DirectionKeys, LENGTH_BYTES, Opener, Sealer, cipher,
+};
 
-/// Number and length.
-const HEAD_BYTES: usize = 8;
+/// Length and number.
+const HEAD_BYTES: usize = LENGTH_BYTES + 4;
 /// What the far end reads of a connection before it is another's turn, as sshd does.
 const FAR_PIECE_BYTES: usize = 32 * 1024;
 /// What the near end reads at once: as four of those, which sshd passes on in one go.
@@ -34,20 +39,27 @@ struct Frame {
 /// One end: what leaves, and where what comes goes to.
 struct Trunk {
     frames: mpsc::Sender<Frame>,
+    sealing: Mutex<Sealing>,
     open: Mutex<HashMap<u32, Arc<OwnedWriteHalf>>>,
     piece_bytes: usize,
 }
 
+/// How frames are sealed, in the order in which they leave.
+struct Sealing {
+    sealer: Box<dyn Sealer>,
+    sequence: u32,
+}
+
 /// The end where a client is, until the process is ended: takes connections at `listen`, for the
-/// other end at `middle`.
+/// other end at `middle`. What goes between the two is sealed with `cipher`.
 ///
 /// # Errors
-/// When a port cannot be had or the stream breaks.
-pub fn near(listen: u16, middle: u16) -> io::Result<()> {
+/// When there is no such cipher or it needs a MAC, a port cannot be had or the stream breaks.
+pub fn near(listen: u16, middle: u16, cipher: &str) -> io::Result<()> {
     runtime()?.block_on(async {
         let stream = connect(middle).await?;
         let listener = listener(listen).await?;
-        let (trunk, from) = Trunk::on(stream, NEAR_PIECE_BYTES)?;
+        let (trunk, from) = Trunk::on(stream, cipher, NEAR_PIECE_BYTES)?;
         let accept = async {
             for number in 0.. {
                 trunk.begin(number, listener.accept().await?.0)?;
@@ -65,11 +77,11 @@ pub fn near(listen: u16, middle: u16) -> io::Result<()> {
 /// `target`.
 ///
 /// # Errors
-/// When a port cannot be had or the stream breaks.
-pub fn far(listen: u16, target: u16) -> io::Result<()> {
+/// As [`near`].
+pub fn far(listen: u16, target: u16, cipher: &str) -> io::Result<()> {
     runtime()?.block_on(async {
         let stream = listener(listen).await?.accept().await?.0;
-        let (trunk, from) = Trunk::on(stream, FAR_PIECE_BYTES)?;
+        let (trunk, from) = Trunk::on(stream, cipher, FAR_PIECE_BYTES)?;
         receive(trunk, from, Some(target)).await
     })
 }
@@ -90,12 +102,15 @@ async fn listener(port: u16) -> io::Result<TcpListener> {
 
 impl Trunk {
     /// What leaves goes to `stream`; what comes from it is for [`receive`] to take apart.
-    fn on(stream: TcpStream, piece_bytes: usize) -> io::Result<(Arc<Self>, OwnedReadHalf)> {
+    fn on(stream: TcpStream, name: &str, piece_bytes: usize) -> io::Result<(Arc<Self>, Stream)> {
         stream.set_nodelay(true)?;
         let (from, to) = stream.into_split();
         let (frames, leaving) = mpsc::channel(FRAMES_AT_ONCE);
+        let (sealer, opener) = cipher(name).and_then(ends).ok_or(ErrorKind::InvalidInput)?;
         tokio::spawn(send(to, leaving));
-        Ok((Arc::new(Self { frames, open: Mutex::default(), piece_bytes }), from))
+        let sealing = Mutex::new(Sealing { sealer, sequence: 0 });
+        let trunk = Self { frames, sealing, open: Mutex::default(), piece_bytes };
+        Ok((Arc::new(trunk), Stream { from, opener, sequence: 0 }))
     }
 
     /// A connection's way to the stream begins, and that from it.
@@ -108,9 +123,33 @@ impl Trunk {
         Ok(to)
     }
 
+    /// Makes a frame of what will be in it, with room for its length in front: while it is still
+    /// in the cache.
+    fn seal(&self, bytes: &mut Vec<u8>) -> io::Result<()> {
+        let mut sealing = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Sealing { sealer, sequence } = &mut *sealing;
+        let length = u32::try_from(bytes.len() - LENGTH_BYTES).map_err(io::Error::other)?;
+        bytes[..LENGTH_BYTES].copy_from_slice(&length.to_be_bytes());
+        bytes.resize(bytes.len() + sealer.tag_len(), 0);
+        let sealed = sealer.seal(*sequence, bytes);
+        *sequence = sequence.wrapping_add(1);
+        sealed.then_some(()).ok_or_else(|| ErrorKind::InvalidInput.into())
+    }
+
     fn open(&self) -> std::sync::MutexGuard<'_, HashMap<u32, Arc<OwnedWriteHalf>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Both directions with the same key.
+fn ends(row: &CipherAlgorithm) -> Option<(Box<dyn Sealer>, Box<dyn Opener>)> {
+    let zeros = [0; 64];
+    let keys = DirectionKeys {
+        iv: zeros.get(..row.iv_len)?,
+        key: zeros.get(..row.key_len)?,
+        mac_key: &[],
+    };
+    Some(((row.sealer)(&keys, None)?, (row.opener)(&keys, None)?))
 }
 
 /// What a connection sends, piece by piece; the next is read when the last has left.
@@ -119,14 +158,15 @@ async fn carry(trunk: Arc<Trunk>, number: u32, mut from: OwnedReadHalf) -> io::R
     let mut bytes = Vec::with_capacity(HEAD_BYTES + trunk.piece_bytes);
     loop {
         bytes.clear();
+        bytes.extend_from_slice(&[0; LENGTH_BYTES]);
         bytes.extend_from_slice(&number.to_be_bytes());
-        bytes.extend_from_slice(&[0; 4]);
         // One that is reset has ended too.
-        let taken = from.read_buf(&mut bytes).await.unwrap_or(0);
-        let length = u32::try_from(taken).map_err(io::Error::other)?;
-        bytes[4..HEAD_BYTES].copy_from_slice(&length.to_be_bytes());
-        let frame = Frame { bytes, back: back.clone() };
-        trunk.frames.send(frame).await.map_err(io::Error::other)?;
+        let mut piece = (&mut from).take(trunk.piece_bytes as u64);
+        let taken = piece.read_buf(&mut bytes).await.unwrap_or(0);
+        // From here to where it is sent nothing waits, so that it leaves in its turn.
+        let place = trunk.frames.reserve().await.map_err(io::Error::other)?;
+        trunk.seal(&mut bytes)?;
+        place.send(Frame { bytes, back: back.clone() });
         bytes = room.recv().await.ok_or(ErrorKind::BrokenPipe)?;
         if taken == 0 {
             return Ok(());
@@ -155,17 +195,21 @@ async fn send(to: OwnedWriteHalf, mut leaving: mpsc::Receiver<Frame>) -> io::Res
     Ok(())
 }
 
+/// What comes, and how it is opened.
+struct Stream {
+    from: OwnedReadHalf,
+    opener: Box<dyn Opener>,
+    sequence: u32,
+}
+
 /// Takes the stream apart. A number that is new is a connection to `target`.
-async fn receive(
-    trunk: Arc<Trunk>,
-    mut from: OwnedReadHalf,
-    target: Option<u16>,
-) -> io::Result<()> {
+async fn receive(trunk: Arc<Trunk>, mut stream: Stream, target: Option<u16>) -> io::Result<()> {
     let mut bytes = Vec::with_capacity(STREAM_BYTES);
-    while from.read_buf(&mut bytes).await? > 0 {
+    while stream.from.read_buf(&mut bytes).await? > 0 {
         let mut used = 0;
-        while let Some((number, data)) = bytes.get(used..).and_then(frame) {
-            used += HEAD_BYTES + data.len();
+        while let Some(length) = stream.frame_bytes(&mut bytes[used..]) {
+            let (number, data) = stream.open(&mut bytes[used..used + length])?;
+            used += length;
             if data.is_empty() {
                 // Dropped, it ends its direction.
                 trunk.open().remove(&number);
@@ -184,12 +228,26 @@ async fn receive(
     Ok(())
 }
 
-/// The first frame, if all of it is there.
-fn frame(bytes: &[u8]) -> Option<(u32, &[u8])> {
-    let (number, rest) = bytes.split_first_chunk()?;
-    let (length, rest) = rest.split_first_chunk()?;
-    let data = rest.get(..usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
-    Some((u32::from_be_bytes(*number), data))
+impl Stream {
+    /// How long the first frame is, if all of it is there.
+    fn frame_bytes(&mut self, bytes: &mut [u8]) -> Option<usize> {
+        let head = bytes.get_mut(..self.opener.head_len())?;
+        let length = usize::try_from(self.opener.open_length(self.sequence, head)).ok()?;
+        let whole = LENGTH_BYTES + length + self.opener.tag_len();
+        (bytes.len() >= whole).then_some(whole)
+    }
+
+    /// What is in a frame: whose, and the data.
+    fn open<'a>(&mut self, frame: &'a mut [u8]) -> io::Result<(u32, &'a [u8])> {
+        let opened = self.opener.open(self.sequence, frame);
+        opened.map_err(|_| io::Error::other("a frame that is not the other end's"))?;
+        self.sequence = self.sequence.wrapping_add(1);
+        let content = frame.get(LENGTH_BYTES..frame.len() - self.opener.tag_len());
+        let (number, data) = content
+            .and_then(|content| content.split_first_chunk())
+            .ok_or(ErrorKind::InvalidData)?;
+        Ok((u32::from_be_bytes(*number), data))
+    }
 }
 
 async fn write_all(to: &OwnedWriteHalf, mut data: &[u8]) -> io::Result<()> {
@@ -229,13 +287,20 @@ mod tests {
 
     #[test]
     fn connections_keep_apart_on_one_stream() {
+        for cipher in ["aes128-gcm@openssh.com", "chacha20-poly1305@openssh.com"] {
+            keep_apart(cipher);
+        }
+        assert!(cipher("aes256-ctr").and_then(ends).is_none(), "it needs a MAC");
+    }
+
+    fn keep_apart(cipher: &'static str) {
         let service = Service::start(Toy::Echo);
         let (entry, middle, target) = (free_port(), free_port(), service.port());
         // Both last as long as this process.
-        thread::spawn(move || far(middle, target));
+        thread::spawn(move || far(middle, target, cipher));
         let until = Instant::now() + LIMIT;
         thread::spawn(move || {
-            while near(entry, middle).is_err() && Instant::now() < until {
+            while near(entry, middle, cipher).is_err() && Instant::now() < until {
                 thread::yield_now();
             }
         });

@@ -10,6 +10,7 @@ use crate::openssh::{Server, free_port};
 use crate::process::Process;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -19,8 +20,8 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 const START_STEP: Duration = Duration::from_micros(500);
 /// Nothing that is measured stands still so long.
 const SILENCE_LIMIT: Duration = Duration::from_secs(60);
-/// The words with which this very program becomes a relay, or an end of the trunk:
-/// `--relay LISTEN TARGET`.
+/// The words with which `bench` becomes a relay, or an end of the trunk:
+/// `--relay LISTEN TARGET CIPHER`.
 const RELAY_WORD: &str = "--relay";
 const NEAR_WORD: &str = "--trunk-near";
 const FAR_WORD: &str = "--trunk-far";
@@ -57,10 +58,10 @@ impl Tunnel {
     /// # Errors
     /// What this pair cannot do.
     pub fn start(pair: &Pair, manner: &Manner, target: u16) -> Result<Self, String> {
-        let entry = free_port();
         if pair.host.kind == Kind::Relay {
-            return Self::relay(pair.client.dialect, manner, entry, target);
+            return Self::relay(pair.client.dialect, &pair.relay, manner, target);
         }
+        let entry = free_port();
         let server = pair.host.start();
         let wire = manner.wire.map(|length| Wire::to(server.port(), length));
         let port = wire.as_ref().map_or(server.port(), Wire::port);
@@ -72,7 +73,16 @@ impl Tunnel {
         Ok(Self { client, _wire: wire, far: Far::Server(server), entry, socks_target, started })
     }
 
-    fn relay(dialect: Dialect, manner: &Manner, entry: u16, target: u16) -> Result<Self, String> {
+    /// Starts a relay, or a trunk: both ends are `program`.
+    ///
+    /// # Errors
+    /// What it cannot do, or that it did not start.
+    pub fn relay(
+        dialect: Dialect,
+        program: &Path,
+        manner: &Manner,
+        target: u16,
+    ) -> Result<Self, String> {
         let [near_word, far_word] = match dialect {
             Dialect::Trunk => [NEAR_WORD, FAR_WORD],
             _ => [RELAY_WORD; 2],
@@ -80,13 +90,16 @@ impl Tunnel {
         if manner.forward != Forward::Local {
             return Err(super::report::NOT_APPLICABLE.to_owned());
         }
-        let middle = free_port();
-        let far = relay_process(far_word, middle, target);
+        let (entry, middle) = (free_port(), free_port());
+        // The trunk seals as the tunnel beside it does; the relay has no use for a cipher.
+        let cipher = manner.algorithms.cipher.unwrap_or_default();
+        let far = end(program, far_word, middle, target, cipher);
         let wire = manner.wire.map(|length| Wire::to(middle, length));
         // The nearer one must find the farther one there.
         let ready = far.stdout.wait_for("ready", START_LIMIT);
         let started = Instant::now();
-        let client = relay_process(near_word, entry, wire.as_ref().map_or(middle, Wire::port));
+        let onward = wire.as_ref().map_or(middle, Wire::port);
+        let client = end(program, near_word, entry, onward, cipher);
         let far = Far::Relay(far);
         let tunnel = Self { client, _wire: wire, far, entry, socks_target: None, started };
         if ready { Ok(tunnel) } else { Err("a relay did not start".to_owned()) }
@@ -183,19 +196,21 @@ fn socks(stream: &mut TcpStream, port: u16) -> io::Result<()> {
     }
 }
 
-/// What the program does with one of these words, the port to listen on and the next one.
+/// What this program can become: with the port to listen on, the next one, and a cipher.
+pub type Become = fn(u16, u16, &str) -> io::Result<()>;
+
+/// What the program does with one of these words.
 #[must_use]
-pub fn relay_of(word: &str) -> Option<fn(u16, u16) -> io::Result<()>> {
+pub fn relay_of(word: &str) -> Option<Become> {
     match word {
-        RELAY_WORD => Some(relay::serve),
+        RELAY_WORD => Some(|listen, target, _| relay::serve(listen, target)),
         NEAR_WORD => Some(trunk::near),
         FAR_WORD => Some(trunk::far),
         _ => None,
     }
 }
 
-/// This very program, also when its file has been replaced in the meantime.
-fn relay_process(word: &str, listen: u16, target: u16) -> Process {
-    let mut line = Command::new("/proc/self/exe");
-    Process::spawn(line.args([word, &listen.to_string(), &target.to_string()]))
+fn end(program: &Path, word: &str, listen: u16, target: u16, cipher: &str) -> Process {
+    let mut line = Command::new(program);
+    Process::spawn(line.args([word, &listen.to_string(), &target.to_string(), cipher]))
 }

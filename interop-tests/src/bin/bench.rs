@@ -10,22 +10,24 @@ use std::process::{Command, ExitCode};
 use tssh_interop_tests::bench::goals::{BASE, ratio};
 use tssh_interop_tests::bench::peers::{other_pairs, pairs};
 use tssh_interop_tests::bench::plan::{HELP, Plan};
-use tssh_interop_tests::bench::tunnel::relay_of;
+use tssh_interop_tests::bench::tunnel::{Become, relay_of};
 use tssh_interop_tests::bench::{Measured, measure, page, report};
 use tssh_interop_tests::openssh::missing;
 use tssh_interop_tests::process::{raise_open_files, run};
 
 /// The pair whose client is held to `--bar`.
 const OURS: &str = "tssh+sshd";
+/// This very program, also when its file has been replaced in the meantime.
+const THIS: &str = "/proc/self/exe";
 /// Both ends of 5,000 connections, twice.
 const OPEN_FILES: u64 = 20_000;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    if let [word, listen, target] = words.as_slice()
+    if let [word, listen, target, cipher] = words.as_slice()
         && let Some(relay) = relay_of(word)
     {
-        return relay_to_the_end(relay, listen, target);
+        return relay_to_the_end(relay, listen, target, cipher);
     }
     if words.iter().any(|word| word == "--help" || word == "-h") {
         println!("{HELP}");
@@ -56,16 +58,12 @@ fn give_up(error: &str) -> ExitCode {
     ExitCode::from(2)
 }
 
-fn relay_to_the_end(
-    relay: fn(u16, u16) -> std::io::Result<()>,
-    listen: &str,
-    target: &str,
-) -> ExitCode {
+fn relay_to_the_end(relay: Become, listen: &str, target: &str, cipher: &str) -> ExitCode {
     let (Ok(listen), Ok(target)) = (listen.parse(), target.parse()) else {
         return give_up("a relay needs two ports");
     };
     raise_open_files(OPEN_FILES);
-    match relay(listen, target) {
+    match relay(listen, target, cipher) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => give_up(&error.to_string()),
     }
@@ -73,9 +71,9 @@ fn relay_to_the_end(
 
 fn run_all(plan: &Plan, words: &[String]) -> ExitCode {
     raise_open_files(OPEN_FILES);
-    let mut pairs = pairs(&plan.clients, &plan.servers);
+    let mut pairs = pairs(Path::new(THIS), &plan.clients, &plan.servers);
     if plan.peers {
-        pairs.extend(other_pairs());
+        pairs.extend(other_pairs(Path::new(THIS)));
     }
     let wanted = |name: &String| plan.pairs.is_empty() || plan.pairs.contains(name);
     if let Some(name) = plan.pairs.iter().find(|name| !pairs.iter().any(|p| p.name() == **name)) {
@@ -136,7 +134,10 @@ fn facts(plan: &Plan, words: &[String], cores: usize) -> Vec<(&'static str, Stri
 /// When what was run, as pages have it.
 fn run_of(date: &str, rounds: usize, words: &[String]) -> String {
     let command = format!("bench {}", words.join(" "));
-    format!("{date}, {rounds} rounds: `{}`", command.trim())
+    // Some pace what they send, on a loopback too.
+    let tcp = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control");
+    let tcp = tcp.map_or_else(|_| "unknown".to_owned(), |name| name.trim().to_owned());
+    format!("{date}, {rounds} rounds, TCP {tcp}: `{}`", command.trim())
 }
 
 /// Whether tssh's client CPU keeps the bar in every row that has such a value.
