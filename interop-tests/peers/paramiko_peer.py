@@ -27,6 +27,22 @@ def in_background(act, *arguments):
     return thread
 
 
+class Transport(paramiko.Transport):
+    """Ends a channel during a key exchange too.
+
+    paramiko answers CHANNEL_CLOSE on the thread that reads. When its own KEXINIT is on the way,
+    the answer waits for the end of an exchange which that thread alone can read, and the
+    connection dies after 30 seconds.
+    """
+
+    def _send_user_message(self, data):
+        send = super()._send_user_message
+        if threading.current_thread() is self and not self.clear_to_send.is_set():
+            in_background(send, data)
+        else:
+            send(data)
+
+
 def listen(port):
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -140,7 +156,7 @@ def run(channel, command):
 
 
 def serve_one(connection, host_key, user_key):
-    transport = paramiko.Transport(connection)
+    transport = Transport(connection)
     transport.waiting = {}
     transport.add_server_key(host_key)
     transport.start_server(server=Server(user_key, transport))
@@ -200,7 +216,7 @@ def forward_remote(transport, port, to):
 
 
 def call(port, user, key, host_key, mode, *more):
-    transport = paramiko.Transport((LOOPBACK, int(port)))
+    transport = Transport((LOOPBACK, int(port)))
     transport.connect(
         hostkey=read_key(host_key),
         username=user,
