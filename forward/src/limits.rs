@@ -9,16 +9,21 @@ pub const SSH_READ_BYTES: usize = 128 * 1024;
 /// The same at first. A login and a terminal never fill it, and memory that is not touched costs
 /// neither time at the start nor room while nothing happens.
 pub const SSH_READ_FIRST_BYTES: usize = 8 * 1024;
-/// Bytes that wake the reader of a fast stream: the fewer wakes the better, up to what one read
-/// takes. A peer that limits what is on its way must not wait for us to read it before as much is:
-/// tssh and tsshd leave more than that on their way.
+/// Most bytes that wake the reader of a fast stream: the fewer wakes the better, up to what two
+/// reads take. A peer that limits what is on its way must not wait for us to read it before as much
+/// is: tssh and tsshd leave more than that on their way.
 pub const GATHER_BYTES: usize = 256 * 1024;
-/// How long as much is waited for; the timer adds up to as much again. At the least rate it takes
-/// three quarters of it.
+/// Fewest, and what their number is a multiple of: three packets of OpenSSH's, and one. What comes
+/// more slowly, as on a line of 1 Gbit/s, leaves time to sleep between its packets.
+pub const GATHER_BYTES_LEAST: usize = 96 * 1024;
+/// See there.
+pub const GATHER_BYTES_STEP: usize = 32 * 1024;
+/// As many bytes are waited for as come in this time at the stream's rate: three quarters of
+/// [`GATHER_TIME`].
+pub const GATHER_WAIT: Duration = Duration::from_micros(750);
+/// How long they are waited for; the timer adds up to as much again.
 pub const GATHER_TIME: Duration = Duration::from_millis(1);
-/// From this rate on: what comes more slowly leaves time to sleep between its packets.
-pub const GATHER_LEAST_BYTES_PER_MS: f64 = 341.0 * 1024.0;
-/// So much in a row is a stream.
+/// So much in a row is a stream, and shows its rate.
 pub const GATHER_AFTER_BYTES: usize = 1024 * 1024;
 /// The same for a peer that has let us wait in vain: each time twice as much, up to this. So no
 /// more than one such wait is lost for as many bytes, however they come.

@@ -3,17 +3,19 @@
 //! A reader that is as fast as the stream sleeps after nearly every packet, and is woken for the
 //! next: a switch of tasks for 32 KiB, paid here and, as it is the sender's system call that wakes,
 //! there too. So while data comes faster than it could be waited for in vain, and nothing else
-//! does, the socket wakes us only when [`GATHER_BYTES`] are there (`SO_RCVLOWAT`), or when
-//! [`GATHER_TIME`] has passed without as much: then every byte wakes again.
+//! does, the socket wakes us only when as much is there as comes in [`GATHER_WAIT`], up to
+//! [`GATHER_BYTES`] (`SO_RCVLOWAT`), or when [`GATHER_TIME`] has passed without as much: then every
+//! byte wakes again.
 //!
 //! Whatever somebody may be waiting for ends it too: a small packet, an event, data of our own.
 
 use crate::limits::{
-    GATHER_AFTER_BYTES, GATHER_AFTER_BYTES_MAX, GATHER_BYTES, GATHER_LEAST_BYTES_PER_MS,
-    GATHER_TIME,
+    GATHER_AFTER_BYTES, GATHER_AFTER_BYTES_MAX, GATHER_BYTES, GATHER_BYTES_LEAST,
+    GATHER_BYTES_STEP, GATHER_TIME, GATHER_WAIT,
 };
 use nix::{libc, setsockopt_impl, sockopt_impl};
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 use tssh_transport::Timestamp;
 
 sockopt_impl!(
@@ -52,51 +54,69 @@ fn wakes_when_lowered(release: &str) -> bool {
     (major, minor) >= (4, 18)
 }
 
+/// How much to wait for at the rate of `bytes` in `time`; nothing where they come too slowly.
+fn worth_waiting_for(bytes: usize, time: Duration) -> Option<usize> {
+    let rate = (bytes as u128).saturating_mul(GATHER_WAIT.as_micros());
+    let come = usize::try_from(rate / time.as_micros().max(1)).unwrap_or(usize::MAX);
+    let mark = come.min(GATHER_BYTES) / GATHER_BYTES_STEP * GATHER_BYTES_STEP;
+    (mark >= GATHER_BYTES_LEAST).then_some(mark)
+}
+
 /// When to wait for more, and when no longer. What is returned is the mark to set.
 #[derive(Debug)]
 pub(crate) struct Gather {
-    /// When what is counted began to come.
+    /// When what is measured began to come.
     since: Option<Timestamp>,
-    /// Bytes of a stream and of nothing else.
-    bytes: usize,
+    /// Bytes since then.
+    measured: usize,
     /// So many of them begin it.
     after: usize,
     /// While it goes on: until when more is waited for.
     until: Option<Timestamp>,
+    /// How much, then.
+    mark: usize,
+    /// How much has come since it began.
+    bytes: usize,
 }
 
 impl Default for Gather {
     fn default() -> Self {
-        Self { since: None, bytes: 0, after: GATHER_AFTER_BYTES, until: None }
+        let after = GATHER_AFTER_BYTES;
+        Self { since: None, measured: 0, after, until: None, mark: 1, bytes: 0 }
     }
 }
 
 impl Gather {
-    /// So much was read.
+    /// So much was read of a stream and of nothing else.
     pub(crate) fn read(&mut self, bytes: usize, now: Timestamp) -> Option<usize> {
         let Some(since) = self.since else {
             // What the first read brings came before.
             self.since = Some(now);
             return None;
         };
-        self.bytes = self.bytes.saturating_add(bytes);
-        if self.until.is_some() {
+        self.measured = self.measured.saturating_add(bytes);
+        let waits = self.until.is_some();
+        if waits {
+            self.bytes = self.bytes.saturating_add(bytes);
             self.until = Some(now.after(GATHER_TIME));
+        }
+        if self.measured < if waits { GATHER_AFTER_BYTES } else { self.after } {
             return None;
         }
-        if self.bytes < self.after {
-            return None;
-        }
-        let millis = now.since(since).as_secs_f64() * 1000.0;
-        let fast = millis * GATHER_LEAST_BYTES_PER_MS <= self.bytes as f64;
-        (self.bytes, self.since) = (0, Some(now));
-        self.until = fast.then(|| now.after(GATHER_TIME));
-        fast.then_some(GATHER_BYTES)
+        let mark = worth_waiting_for(self.measured, now.since(since));
+        (self.measured, self.since) = (0, Some(now));
+        let Some(mark) = mark else {
+            self.bytes = 0;
+            return self.until.take().map(|_| 1);
+        };
+        self.until = Some(now.after(GATHER_TIME));
+        let before = std::mem::replace(&mut self.mark, mark);
+        (!waits || mark != before).then_some(mark)
     }
 
     /// Something came or went that somebody may be waiting for.
     pub(crate) fn stop(&mut self) -> Option<usize> {
-        (self.bytes, self.since) = (0, None);
+        (self.bytes, self.measured, self.since) = (0, 0, None);
         self.until.take().map(|_| 1)
     }
 
@@ -121,7 +141,6 @@ impl Gather {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpListener, TcpStream};
 
@@ -146,14 +165,44 @@ mod tests {
     }
 
     #[test]
-    fn a_fast_stream_is_waited_for_and_a_slow_one_is_not() {
-        // 341 KiB a millisecond are 128 KiB in 375 microseconds.
-        for (each, mark) in [(100, Some(GATHER_BYTES)), (375, Some(GATHER_BYTES)), (376, None)] {
+    fn the_faster_the_stream_the_more_is_waited_for_and_a_slow_one_is_not() {
+        let kib = |kib: usize| Some(kib * 1024);
+        for (each, mark) in [
+            (0, kib(256)),
+            (100, kib(256)),
+            (375, kib(256)),
+            (376, kib(224)),
+            (750, kib(128)),
+            (1000, kib(96)),
+            (1001, None),
+            (1_000_000_000, None),
+        ] {
             let (mut gather, mut now) = (Gather::default(), 7);
             begun(&mut gather, now);
             assert_eq!(stream(&mut gather, &mut now, GATHER_AFTER_BYTES, each), mark, "{each}");
             assert_eq!(gather.deadline().is_some(), mark.is_some());
         }
+    }
+
+    #[test]
+    fn the_mark_follows_the_rate() {
+        let (mut gather, mut now) = (Gather::default(), 7);
+        begun(&mut gather, now);
+        let kib = |kib: usize| Some(kib * 1024);
+        for (each, mark, waits) in [
+            (750, kib(128), true),
+            (740, None, true),
+            (375, kib(256), true),
+            (1, None, true),
+            (500, kib(192), true),
+            (1001, Some(1), false),
+            (1001, None, false),
+            (500, kib(192), true),
+        ] {
+            assert_eq!(stream(&mut gather, &mut now, GATHER_AFTER_BYTES, each), mark, "{each}");
+            assert_eq!(gather.deadline(), waits.then(|| at(now + 1000)), "{each}");
+        }
+        assert_eq!(gather.stop(), Some(1));
     }
 
     #[test]
