@@ -28,19 +28,28 @@ def in_background(act, *arguments):
 
 
 class Transport(paramiko.Transport):
-    """Ends a channel during a key exchange too.
+    """Answers during a key exchange once that is over.
 
-    paramiko answers CHANNEL_CLOSE on the thread that reads. When its own KEXINIT is on the way,
-    the answer waits for the end of an exchange which that thread alone can read, and the
-    connection dies after 30 seconds.
+    paramiko answers CHANNEL_CLOSE and the like on the thread that reads. When its own KEXINIT is
+    on the way, the answer waits for the end of an exchange which that thread alone can read, and
+    the connection dies after 30 seconds.
     """
 
+    def __init__(self, connection):
+        self.later = []
+        super().__init__(connection)
+
     def _send_user_message(self, data):
-        send = super()._send_user_message
         if threading.current_thread() is self and not self.clear_to_send.is_set():
-            in_background(send, data)
+            self.later.append(data)
         else:
-            send(data)
+            super()._send_user_message(data)
+
+    def _parse_newkeys(self, m):
+        super()._parse_newkeys(m)
+        later, self.later = self.later, []
+        for data in later:
+            super()._send_user_message(data)
 
 
 def listen(port):
