@@ -9,14 +9,14 @@ pub const SSH_READ_BYTES: usize = 128 * 1024;
 /// The same at first. A login and a terminal never fill it, and memory that is not touched costs
 /// neither time at the start nor room while nothing happens.
 pub const SSH_READ_FIRST_BYTES: usize = 8 * 1024;
-/// Most bytes that wake the reader of a fast stream: the fewer wakes the better, up to what two
-/// reads take. A peer that limits what is on its way must not wait for us to read it before as much
-/// is: tssh and tsshd leave more than that on their way.
+/// Most bytes that wake the reader of a fast stream: the fewer wakes the better, up to what one
+/// read takes, or two. A peer that limits what is on its way must not wait for us to read it before
+/// as much is: tssh and tsshd leave more than that on their way.
 pub const GATHER_BYTES: usize = 256 * 1024;
-/// Fewest, and what their number is a multiple of: three packets of OpenSSH's, and one. What comes
-/// more slowly, as on a line of 1 Gbit/s, leaves time to sleep between its packets.
+/// Fewest, about three packets of OpenSSH's: what comes more slowly, as on a line of 1 Gbit/s,
+/// leaves time to sleep between its packets.
 pub const GATHER_BYTES_LEAST: usize = 96 * 1024;
-/// See there.
+/// Their number is a multiple of this, about a packet of OpenSSH's.
 pub const GATHER_BYTES_STEP: usize = 32 * 1024;
 /// As many bytes are waited for as come in this time at the stream's rate: three quarters of
 /// [`GATHER_TIME`].

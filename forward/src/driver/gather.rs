@@ -56,9 +56,10 @@ fn wakes_when_lowered(release: &str) -> bool {
 
 /// How much to wait for at the rate of `bytes` in `time`; nothing where they come too slowly.
 fn worth_waiting_for(bytes: usize, time: Duration) -> Option<usize> {
-    let rate = (bytes as u128).saturating_mul(GATHER_WAIT.as_micros());
-    let come = usize::try_from(rate / time.as_micros().max(1)).unwrap_or(usize::MAX);
-    let mark = come.min(GATHER_BYTES) / GATHER_BYTES_STEP * GATHER_BYTES_STEP;
+    let come = (bytes as u128).saturating_mul(GATHER_WAIT.as_micros());
+    let come = come.checked_div(time.as_micros()).and_then(|come| usize::try_from(come).ok());
+    let most = come.unwrap_or(usize::MAX).min(GATHER_BYTES);
+    let mark = (most / GATHER_BYTES_STEP).saturating_mul(GATHER_BYTES_STEP);
     (mark >= GATHER_BYTES_LEAST).then_some(mark)
 }
 
@@ -75,14 +76,16 @@ pub(crate) struct Gather {
     until: Option<Timestamp>,
     /// How much, then.
     mark: usize,
-    /// How much has come since it began.
+    /// What was read after the first such wait, since nothing was waited for in vain.
     bytes: usize,
+    /// Something was read since the wait began.
+    fresh: bool,
 }
 
 impl Default for Gather {
     fn default() -> Self {
         let after = GATHER_AFTER_BYTES;
-        Self { since: None, measured: 0, after, until: None, mark: 1, bytes: 0 }
+        Self { since: None, measured: 0, after, until: None, mark: 1, bytes: 0, fresh: false }
     }
 }
 
@@ -98,20 +101,30 @@ impl Gather {
         let waits = self.until.is_some();
         if waits {
             self.bytes = self.bytes.saturating_add(bytes);
-            self.until = Some(now.after(GATHER_TIME));
+            self.wait(now);
         }
         if self.measured < if waits { GATHER_AFTER_BYTES } else { self.after } {
             return None;
         }
         let mark = worth_waiting_for(self.measured, now.since(since));
         (self.measured, self.since) = (0, Some(now));
-        let Some(mark) = mark else {
-            self.bytes = 0;
-            return self.until.take().map(|_| 1);
-        };
-        self.until = Some(now.after(GATHER_TIME));
+        let Some(mark) = mark else { return self.until.take().map(|_| 1) };
+        self.wait(now);
         let before = std::mem::replace(&mut self.mark, mark);
         (!waits || mark != before).then_some(mark)
+    }
+
+    fn wait(&mut self, now: Timestamp) {
+        (self.until, self.fresh) = (Some(now.after(GATHER_TIME)), true);
+    }
+
+    /// All that was there has been read: the wait begins. What was read before may have taken long
+    /// to be passed on.
+    pub(crate) fn empty(&mut self, now: Timestamp) {
+        if self.until.is_some() && self.fresh {
+            self.wait(now);
+            self.fresh = false;
+        }
     }
 
     /// Something came or went that somebody may be waiting for.
@@ -265,6 +278,51 @@ mod tests {
         assert_eq!(gather.on_time(at(now), false), Some(1));
         begun(&mut gather, now);
         assert_eq!(stream(&mut gather, &mut now, GATHER_AFTER_BYTES, 1), Some(GATHER_BYTES));
+    }
+
+    #[test]
+    fn the_wait_begins_when_all_has_been_read() {
+        let (mut gather, mut now) = (Gather::default(), 7);
+        gather.empty(at(now));
+        assert_eq!(gather.deadline(), None);
+        begun(&mut gather, now);
+        stream(&mut gather, &mut now, GATHER_AFTER_BYTES, 100);
+        // To pass that on took long.
+        now += 5000;
+        gather.empty(at(now));
+        assert_eq!(gather.on_time(at(now), false), None);
+        // Nothing came: that it is empty is no news.
+        gather.empty(at(now + 500));
+        assert_eq!(gather.deadline(), Some(at(now + 1000)));
+        assert_eq!(gather.on_time(at(now + 1000), false), Some(1));
+    }
+
+    #[test]
+    fn what_was_waited_for_in_vain_counts_through_a_slow_end_and_is_forgiven_after_it() {
+        let (mut gather, mut now) = (Gather::default(), 7);
+        for _ in 0..2 {
+            begun(&mut gather, now);
+            stream(&mut gather, &mut now, 2 * GATHER_AFTER_BYTES, 1);
+            now += 5000;
+            assert_eq!(gather.on_time(at(now), false), Some(1));
+        }
+        let (after, one) = (4 * GATHER_AFTER_BYTES, GATHER_AFTER_BYTES);
+        begun(&mut gather, now);
+        let begins = |gather: &mut Gather, now: &mut u64| {
+            assert_eq!(stream(gather, now, after - 128 * 1024, 100), None);
+            assert_eq!(stream(gather, now, 128 * 1024, 100), Some(GATHER_BYTES));
+        };
+        begins(&mut gather, &mut now);
+        // While it goes on the rate shows after as little as ever.
+        assert_eq!(stream(&mut gather, &mut now, one, 1000), Some(GATHER_BYTES_LEAST));
+        assert_eq!(stream(&mut gather, &mut now, one, 1001), Some(1));
+        // With those two it makes 64 MiB.
+        begins(&mut gather, &mut now);
+        stream(&mut gather, &mut now, GATHER_AFTER_BYTES_MAX - 2 * one, 100);
+        now += 5000;
+        assert_eq!(gather.on_time(at(now), false), Some(1));
+        begun(&mut gather, now);
+        assert_eq!(stream(&mut gather, &mut now, one, 100), Some(GATHER_BYTES));
     }
 
     #[test]

@@ -263,6 +263,7 @@ where
             None => return false,
             Some(Poll::Pending) => {
                 self.readable = false;
+                self.gather.empty(self.carrier.now());
                 return false;
             }
             Some(Poll::Ready(Ok(()))) if n > 0 => {
