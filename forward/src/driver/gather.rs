@@ -74,7 +74,7 @@ pub(crate) struct Gather {
     after: usize,
     /// While it goes on: until when more is waited for.
     until: Option<Timestamp>,
-    /// How much, then.
+    /// How much is waited for, then.
     mark: usize,
     /// What was read after the first such wait, since nothing was waited for in vain.
     bytes: usize,
